@@ -1,0 +1,61 @@
+"""The `cai` command. Nothing here imports TensorFlow before a verb needs it."""
+
+import os
+import sys
+import traceback
+
+import typer
+
+from cai_keras.cli import data, inspect, report, scaffold, train
+from cai_keras.errors import CaiError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Reproduce the papers of 'CreativeAI: Deep Learning for Graphics, Image "
+    "Domains' in Keras, and compare: paper against ours.",
+    epilog="Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 a gate said no. "
+    "--debug, anywhere, shows tracebacks.",
+)
+app.command("list")(inspect.list_papers)
+app.command("show")(inspect.show)
+app.command("params")(inspect.params)
+app.command("train")(train.train)
+app.command("evaluate")(train.evaluate)
+app.command("figure")(report.figure)
+app.command("report")(report.report)
+app.add_typer(data.app, name="data")
+app.command("tensorboard")(report.tensorboard)
+app.command("new")(scaffold.new)
+
+
+def main() -> None:
+    """Runs the command line; every error that a user can mend is one or two lines."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if not debug:
+        # TensorFlow's start-up notes would hide ours.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        app(arguments, prog_name="cai")
+    except CaiError as error:
+        if debug:
+            traceback.print_exc()
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted", 1)
+    except BrokenPipeError:
+        # `cai report | head`: the reader has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if debug:
+            raise
+        text = (str(error) or "no message").splitlines()[0]
+        kind = type(error).__name__
+        _fail(f"unexpected {kind}: {text} (--debug shows the traceback)", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"cai: error: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,42 @@
+"""Tables and JSON on the terminal."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """JSON alone on standard output, for another program."""
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def print_table(
+    columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], title: str = ""
+) -> None:
+    """A table as wide as the terminal; wider than 80 columns when piped."""
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for key, heading in columns.items():
+        numeric = bool(rows) and all(
+            isinstance(row[key], (int, float)) for row in rows
+        )
+        table.add_column(heading, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(_cell(row[key]) for key in columns))
+    if console.is_terminal:
+        console.print(table)
+    else:
+        Console(width=200).print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: ""}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value).replace("[", "\\[")

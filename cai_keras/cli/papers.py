@@ -1,0 +1,81 @@
+"""Finds the papers: the folders of the `reproductions` package."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cai_keras.errors import UsageError, nearest
+from cai_keras.reporting.table import PaperClaims
+from cai_keras.training.config import Paper, load_paper
+
+PACKAGE = "reproductions"
+
+
+def papers_folder() -> Path:
+    """Where the papers lie; importing the package runs no code."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise UsageError(f"the package {PACKAGE!r} is not installed; pip install -e .")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def paper_slugs() -> list[str]:
+    """All papers, sorted."""
+    return sorted(path.parent.name for path in papers_folder().glob("*/config.yaml"))
+
+
+def find_paper(slug: str) -> Paper:
+    """The paper `slug`; raises UsageError with the nearest name."""
+    slugs = paper_slugs()
+    if slug not in slugs:
+        raise UsageError(f"unknown paper {slug!r}; {nearest(slug, slugs)}")
+    return load_paper(papers_folder() / slug)
+
+
+def find_papers(slugs: list[str]) -> list[Paper]:
+    """The papers named, or every one for `all`."""
+    return [find_paper(s) for s in (paper_slugs() if slugs == ["all"] else slugs)]
+
+
+def builder_of(paper: Paper) -> Callable[..., Any]:
+    """The paper's `build`; this imports TensorFlow."""
+    return importlib.import_module(f"{PACKAGE}.{paper.slug}.experiment").build
+
+
+def figures_of(paper: Paper) -> dict[str, Callable[..., Any]]:
+    """The paper's figures over many runs, by name."""
+    if not (paper.folder / "figures.py").exists():
+        return {}
+    return importlib.import_module(f"{PACKAGE}.{paper.slug}.figures").FIGURES
+
+
+def claims_of(paper: Paper) -> PaperClaims:
+    """The claims with what the table must know about the full protocol."""
+    recipes = {v: paper.recipe("paper", v) for v in paper.variants}
+    return PaperClaims(
+        slug=paper.slug,
+        claims=paper.file.claims,
+        paper_steps={v: recipe.train.steps for v, recipe in recipes.items()},
+        seeds={v: recipe.seeds for v, recipe in recipes.items()},
+    )
+
+
+def networks_of(paper: Paper) -> Callable[..., dict]:
+    """Function from a recipe to the parameter counts of its networks."""
+    module = importlib.import_module(f"{PACKAGE}.{paper.slug}.experiment")
+    from cai_keras.training.engine import count_parameters
+
+    return lambda recipe: count_parameters(module.networks(recipe))
+
+
+def data_problems(paper: Paper) -> Callable[[str], list[str]]:
+    """The paper's check of a data spec: one line with the fix for each problem."""
+    if (paper.folder / "data.py").exists():
+        module = importlib.import_module(f"{PACKAGE}.{paper.slug}.data")
+        if hasattr(module, "problems_of"):
+            return module.problems_of
+    from cai_keras.data.source import problems_of
+
+    return problems_of

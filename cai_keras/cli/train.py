@@ -1,0 +1,231 @@
+"""`cai train` and `cai evaluate`."""
+
+import datetime
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cai_keras.cli import papers
+from cai_keras.cli.output import console, print_table
+from cai_keras.cli.progress import make_reporter
+from cai_keras.errors import CaiError, UsageError
+from cai_keras.reporting.record import write_record
+from cai_keras.reporting.run_folder import RunFolder, find_run
+from cai_keras.training.config import Paper, Recipe, load_resolved
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a call of `cai train`."""
+
+    paper: Paper
+    recipe: Recipe
+    seed: int
+    folder: RunFolder
+
+
+def train(
+    slugs: Annotated[list[str], typer.Argument(metavar="PAPER...", help="Or all.")],
+    scale: Annotated[str, typer.Option(help="smoke, small or paper.")] = "small",
+    variant: Annotated[
+        list[str] | None, typer.Option(help="Repeat, or a,b. Default: all.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Instead of the recipe's data.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="0,1,2")] = None,
+    sets: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=V")] = None,
+    strategy: Annotated[str, typer.Option(help="one")] = "one",
+    precision: Annotated[
+        str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("runs"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue unfinished runs.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace runs that are in the way.")
+    ] = False,
+) -> None:
+    """Train and evaluate variants x seeds, write records and figures, print the table.
+
+    A finished run with the same resolved config is kept. Ctrl-C leaves a run that
+    --resume continues.
+    """
+    if resume and overwrite:
+        raise UsageError("--resume and --overwrite exclude each other")
+    changes = list(sets or ())
+    if precision is not None:
+        changes.append(f"train.precision={precision}")
+    planned = _plan(
+        papers.find_papers(slugs), scale, _split(variant), data, changes,
+        _seeds(seeds), output,
+    )  # fmt: skip
+    todo = [run for run in planned if _is_needed(run, resume, overwrite)]
+    _say(f"{len(todo)} of {len(planned)} runs to do, in {output}")
+    failures = _run_all(todo, strategy, resume)
+    from cai_keras.cli import report  # pandas and matplotlib: only now
+
+    chosen = list({run.paper.slug: run.paper for run in planned}.values())
+    report.write_summary(output, chosen, scale)
+    if failures:
+        names = ", ".join(str(run.folder.path) for run in failures)
+        raise CaiError(f"{len(failures)} of {len(planned)} runs failed: {names}")
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder or its record.json.")],
+) -> None:
+    """Evaluate a finished run's checkpoint again.
+
+    The new record goes to RUN/evaluations/; the run's own record stays.
+    """
+    folder = find_run(run)
+    record = folder.record()
+    if record.state != "done":
+        raise UsageError(f"{folder.path}: the run is {record.state}, not done")
+    paper = papers.find_paper(record.paper)
+    recipe = load_resolved(folder.config_path, paper.slug)
+    from cai_keras.training import engine
+    from cai_keras.training.machine import describe_machine
+
+    experiment = engine.restore(recipe, record.seed, folder, papers.builder_of(paper))
+    metrics = engine.evaluate(experiment)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    again = record.model_copy(
+        update={
+            "metrics": metrics,
+            "machine": describe_machine(),
+            "started": now,
+            "dataset": engine.describe_dataset(
+                experiment, recipe, tuple(paper.file.paper.datasets)
+            ),
+        }
+    )
+    path = folder.path / "evaluations" / f"{now.replace(':', '')}.json"
+    write_record(path, again)
+    rows = [
+        {"metric": name, "then": _value(record.metrics.get(name)), "now": _value(new)}
+        for name, new in metrics.items()
+    ]
+    print_table({"metric": "Metric", "then": "In the record", "now": "Now"}, rows)
+    _say(f"written: {path}")
+
+
+def _plan(found, scale, variants, data, sets, seeds, output) -> list[PlannedRun]:
+    planned = []
+    for paper in found:
+        for name in variants or paper.variants:
+            recipe = paper.recipe(scale, name, data, sets)
+            for seed in recipe.seeds if seeds is None else seeds:
+                folder = RunFolder.of(output, paper.slug, scale, recipe.run_name, seed)
+                planned.append(PlannedRun(paper, recipe, seed, folder))
+    return planned
+
+
+def _is_needed(run: PlannedRun, resume: bool, overwrite: bool) -> bool:
+    """Whether to start the run; an error where its folder holds something else."""
+    record = run.folder.record() if run.folder.record_path.exists() else None
+    if record is None:
+        return True
+    same = False
+    if run.folder.config_path.exists():
+        old = load_resolved(run.folder.config_path, run.paper.slug)
+        same = old.values == run.recipe.values
+    if same and record.state == "done" and not overwrite:
+        _say(f"{run.folder.path}: done already")
+        return False
+    if resume and same:
+        return True
+    if overwrite:
+        return True
+    if not same:
+        raise UsageError(
+            f"{run.folder.path}: holds a run with another config; "
+            "choose another --output, or --overwrite"
+        )
+    raise UsageError(
+        f"{run.folder.path}: holds a run that is {record.state}; "
+        "continue with --resume, or --overwrite"
+    )
+
+
+def _run_all(todo: list[PlannedRun], strategy: str, resume: bool) -> list[PlannedRun]:
+    """Runs one after the other; a failed one does not stop the others."""
+    if not todo:
+        return []
+    _say("loading TensorFlow")
+    from cai_keras.training import engine
+
+    engine.make_strategy(strategy)  # a wrong name is wrong usage, before any run
+    reporter = make_reporter(console)
+    failures = []
+    for number, run in enumerate(todo, start=1):
+        place = run.folder.path.parent.name
+        if not resume and run.folder.path.exists():
+            with run.folder.lock():
+                _empty(run.folder)
+        request = engine.RunRequest(
+            recipe=run.recipe,
+            seed=run.seed,
+            folder=run.folder,
+            paper_datasets=tuple(run.paper.file.paper.datasets),
+            strategy=strategy,
+            resume=resume,
+        )
+        try:
+            record = engine.run(request, papers.builder_of(run.paper), reporter)
+        except (engine.Interrupted, UsageError):
+            raise
+        except CaiError as error:
+            failures.append(run)
+            _say(f"[{number}/{len(todo)}] {place} seed {run.seed} FAILED: {error}")
+            continue
+        _say(
+            f"[{number}/{len(todo)}] {place} seed {run.seed} "
+            f"{record.wall_seconds:.0f} s: {_metrics_text(record)}"
+        )
+    return failures
+
+
+def _empty(folder: RunFolder) -> None:
+    """Clears a run that is started anew; the lock file stays."""
+    for path in folder.path.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != ".lock":
+            path.unlink()
+
+
+def _metrics_text(record) -> str:
+    return ", ".join(
+        f"{name} {metric.value:.4g}"
+        for name, metric in record.metrics.items()
+        if metric.value is not None and name.startswith("test/")
+    )
+
+
+def _value(metric) -> str:
+    if metric is None:
+        return ""
+    return f"null ({metric.reason})" if metric.value is None else repr(metric.value)
+
+
+def _split(names: list[str] | None) -> list[str]:
+    return [part for name in names or () for part in name.split(",") if part]
+
+
+def _seeds(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--seeds {text}: expected numbers such as 0,1,2") from None
+
+
+def _say(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,96 @@
+"""Labelled images that fit in memory, in an order that any step can start from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from cai_keras.data.loaded import LoadedData
+from cai_keras.data.source import open_catalogue, open_embedded, read_split
+from cai_keras.data.spec import DataSpec
+from cai_keras.errors import UsageError
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """A split: float32 images (n, height, width, channels) in [0, 1], int32 labels."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def batches(self, batch_size: int, seed: int) -> Callable[[int], tf.data.Dataset]:
+        """First step -> endless shuffled dataset of {"image", "label"}.
+
+        Every epoch visits each example once, in an order of its own; batches run
+        over the ends of epochs, so that all of them are full.
+        """
+        images, labels = tf.constant(self.images), tf.constant(self.labels)
+        count = len(self.labels)
+
+        def make(step):
+            index = shuffled_indices(step, batch_size, count, seed)
+            return {"image": tf.gather(images, index), "label": tf.gather(labels, index)}
+
+        return batches_from_step(make)
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Train and test splits, and what the record says of them."""
+
+    train: LabelledImages
+    test: LabelledImages
+    info: LoadedData
+
+
+def load_classification(spec_text: str) -> Classification:
+    """Reads an embedded or TFDS set with features `image` and `label`."""
+    spec = DataSpec.parse(spec_text)
+    if spec.kind == "folder":
+        raise UsageError(f"data spec {spec}: expected tfds:NAME or embedded:NAME")
+    builder = (open_embedded if spec.kind == "embedded" else open_catalogue)(spec)
+    if not {"image", "label"} <= set(builder.info.features):
+        raise UsageError(f"data spec {spec}: has no features image and label")
+    train, test = (_read(builder, split) for split in ("train", "test"))
+    examples = {"train": len(train.labels), "test": len(test.labels)}
+    info = LoadedData(builder.name, str(builder.version), examples)
+    return Classification(train, test, info)
+
+
+def shuffled_indices(step, batch_size: int, count: int, seed: int) -> tf.Tensor:
+    """Example indices of a step's batch: a fresh permutation for every epoch.
+
+    Args:
+        step: int64 scalar, counted from 0.
+        count: number of examples.
+    Returns:
+        int64 (batch_size,) in [0, count).
+    """
+    position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+    epoch = tf.cast(position // count, tf.int32)
+    first = tf.fill([batch_size], tf.constant(seed, tf.int32))
+    seeds = tf.stack([first, tf.ones_like(first), epoch], axis=1)
+    return tf.random.experimental.index_shuffle(position % count, seeds, count - 1)
+
+
+def batches_from_step(make) -> Callable[[int], tf.data.Dataset]:
+    """Endless batches where a batch is a function of its step.
+
+    That is what makes a resumed run equal to an undisturbed one: any step can be
+    the first.
+    """
+
+    def batches(first_step: int) -> tf.data.Dataset:
+        steps = tf.data.Dataset.range(first_step, tf.int64.max)
+        mapped = steps.map(make, tf.data.AUTOTUNE, deterministic=True)
+        return mapped.prefetch(tf.data.AUTOTUNE)
+
+    return batches
+
+
+def _read(builder: tfds.core.DatasetBuilder, split: str) -> LabelledImages:
+    rows = list(tfds.as_numpy(read_split(builder, split)))
+    images = np.stack([row["image"] for row in rows]).astype(np.float32) / 255
+    return LabelledImages(images, np.array([row["label"] for row in rows], np.int32))

@@ -1,0 +1,160 @@
+"""From a data spec to a prepared TFDS builder.
+
+Embedded sets and folders are prepared on first use, in the TFDS data folder
+(`TFDS_DATA_DIR`, else TFDS's own default). TFDS sets of the catalogue are never
+downloaded by surprise: `cai data prepare` does that.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+
+from cai_keras.data.builders.digits import Digits
+from cai_keras.data.builders.glyphs import Glyphs
+from cai_keras.data.spec import DataSpec
+from cai_keras.errors import DataError, UsageError, choose
+
+EMBEDDED = {"glyphs": Glyphs, "digits": Digits}
+
+
+def data_root() -> Path:
+    """The folder in which TFDS keeps prepared data sets."""
+    from tensorflow_datasets.core import constants  # the resolved default
+
+    return Path(os.environ.get("TFDS_DATA_DIR") or constants.DATA_DIR).expanduser()
+
+
+def open_embedded(spec: DataSpec) -> tfds.core.DatasetBuilder:
+    """The prepared builder of an `embedded:` set."""
+    builder_class = choose(f"data spec {spec}", spec.value, EMBEDDED)
+    builder = builder_class(data_dir=data_root())
+    _prepare(builder, None)
+    return builder
+
+
+def open_folder(builder_class, folder: Path) -> tfds.core.DatasetBuilder:
+    """A builder over files that the user has, prepared once for each content.
+
+    The prepared copy is keyed by the names and the content of the files in
+    `folder`, so that changed files are never answered from an old copy.
+    """
+    key = _fingerprint(folder)
+    builder = builder_class(data_dir=data_root() / "folders" / key)
+    _prepare(builder, folder)
+    return builder
+
+
+def open_catalogue(spec: DataSpec) -> tfds.core.DatasetBuilder:
+    """The builder of a `tfds:` spec; reading it fails where it is not prepared."""
+    try:
+        return tfds.builder(spec.value, data_dir=str(data_root()))
+    except tfds.core.DatasetNotFoundError:
+        raise UsageError(f"data spec {spec}: TFDS has no such data set") from None
+
+
+def read_split(builder: tfds.core.DatasetBuilder, split: str):
+    """`split` as a tf.data pipeline in stored order.
+
+    Raises:
+        DataError: the set is not prepared, or has no such split; names the fix.
+    """
+    try:
+        return builder.as_dataset(
+            split=split,
+            shuffle_files=False,
+            read_config=tfds.ReadConfig(interleave_cycle_length=1),
+        )
+    except (AssertionError, FileNotFoundError):
+        raise DataError(
+            f"tfds:{builder.name} is not prepared in {builder.data_dir}; "
+            f"run: cai data prepare tfds:{builder.name}"
+        ) from None
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{builder.name}: split {split!r}: {reason}") from None
+
+
+def download(spec: DataSpec) -> tfds.core.DatasetBuilder:
+    """Downloads and prepares a `tfds:` set. TFDS shows its own progress.
+
+    Raises:
+        DataError: the download failed, or manual files are missing.
+    """
+    builder = open_catalogue(spec)
+    try:
+        with _lock(Path(builder.data_dir)):
+            builder.download_and_prepare()
+    except (OSError, AssertionError, RuntimeError, ValueError) as error:
+        raise DataError(f"{spec}: {str(error).strip().splitlines()[0]}") from error
+    return builder
+
+
+def _prepare(builder: tfds.core.DatasetBuilder, manual_dir: Path | None) -> None:
+    if builder.is_prepared():
+        return
+    config = tfds.download.DownloadConfig(
+        manual_dir=str(manual_dir) if manual_dir else None,
+        try_download_gcs=False,
+        register_checksums=False,
+    )
+    with _lock(Path(builder.data_dir)), _quiet_progress():
+        if not builder.is_prepared():
+            builder.download_and_prepare(download_config=config)
+
+
+@contextmanager
+def _lock(data_dir: Path) -> Iterator[None]:
+    """One process prepares, others wait: TFDS itself fails in that race."""
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    with open(data_dir.parent / f".{data_dir.name}.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _quiet_progress() -> Iterator[None]:
+    # TFDS's bars are meant for downloads of minutes; these sets take seconds.
+    tfds.disable_progress_bar()
+    yield
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+        digest.update(path.name.encode())
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def problems_of(spec_text: str) -> list[str]:
+    """What keeps a spec from being read, each with its fix; empty if nothing does."""
+    spec = DataSpec.parse(spec_text)
+    if spec.kind == "embedded":
+        choose(f"data spec {spec}", spec.value, EMBEDDED)
+        return []
+    if spec.kind == "folder":
+        return [] if any(spec.folder.iterdir()) else [f"{spec.folder}: is empty"]
+    builder = open_catalogue(spec)
+    if builder.is_prepared():
+        return []
+    return [
+        f"tfds:{spec.value} is not prepared in {builder.data_dir}; "
+        f"run: cai data prepare tfds:{spec.value}"
+    ]
+
+
+def state_of(spec_text: str) -> str:
+    """`ready`, `made on first use`, or `missing`, without reading any data."""
+    spec = DataSpec.parse(spec_text)
+    if spec.kind == "folder":
+        return "ready" if Path(spec.value).expanduser().is_dir() else "missing"
+    found = any((data_root() / spec.value).rglob("dataset_info.json"))
+    if found:
+        return "ready"
+    return "made on first use" if spec.kind == "embedded" else "missing"

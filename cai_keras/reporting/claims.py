@@ -1,0 +1,58 @@
+"""Claims: what a paper says, as data that a run can be held against."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ValueClaim(_Strict):
+    """A published number. Judged only by runs that kept the paper's protocol.
+
+    Attributes:
+        id: unique in the paper's file; the table and the tests name it.
+        variant: the variant whose runs measure it.
+        metric: `split/name`, as the record has it; its unit is part of the name.
+        better: the direction in which the metric improves.
+        value: the number as the paper prints it.
+        tolerance: largest distance, in the metric's unit, that counts as
+            reproduced; written down before the first run.
+        source: table, row or figure; a number read off a plot says so.
+    """
+
+    kind: Literal["value"]
+    id: str
+    variant: str
+    metric: str
+    better: Literal["higher", "lower"]
+    value: float
+    tolerance: Annotated[float, Field(ge=0)]
+    source: str
+
+
+class EffectClaim(_Strict):
+    """A published difference: `variant` beats `baseline` by more than `margin`.
+
+    Judged at every scale and on every data set from seeds that both variants ran.
+
+    Attributes:
+        margin: in the metric's unit; 0 claims only the direction.
+        published: the paper's own difference in the direction of `better`, or null
+            where the paper prints none.
+    """
+
+    kind: Literal["effect"]
+    id: str
+    variant: str
+    baseline: str
+    metric: str
+    better: Literal["higher", "lower"]
+    margin: Annotated[float, Field(ge=0)]
+    published: float | None
+    source: str
+
+
+Claim = Annotated[ValueClaim | EffectClaim, Field(discriminator="kind")]

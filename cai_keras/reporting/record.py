@@ -1,0 +1,155 @@
+"""`record.json`: everything that the table may say about one run."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from cai_keras.errors import UsageError
+from cai_keras.reporting.atomic import write_atomic
+
+SCHEMA_VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Metric(_Part):
+    """One measured number, or null with the reason why there is none.
+
+    Attributes:
+        value: in the unit that the metric's name ends in.
+        count: examples that took part, padding excluded.
+        reason: why `value` is null.
+        passport: what makes the number comparable (feature extractor, resizing, ...).
+    """
+
+    value: float | None
+    count: int | None = None
+    reason: str | None = None
+    passport: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, value: float, count: int, passport: dict | None = None) -> "Metric":
+        """A metric that keeps NaN and infinity out of the record."""
+        value = float(value)
+        if not math.isfinite(value):
+            return cls(value=None, count=count, reason=f"the value is {value}")
+        return cls(value=value, count=count, passport=passport)
+
+
+class DatasetInfo(_Part):
+    """Which data a run used.
+
+    Attributes:
+        spec: as the user or the recipe gave it.
+        name: what the loader found there, not what the path is called.
+        stand_in: true unless `name` is one of the paper's own data sets.
+        examples: number of examples by split.
+        digest: of the decoded content where the loader computes one.
+    """
+
+    spec: str
+    name: str
+    version: str
+    stand_in: bool
+    examples: dict[str, int]
+    digest: str | None = None
+
+
+class Machine(_Part):
+    """Where a run took place."""
+
+    devices: list[str]
+    cpu: str
+    logical_cpus: int
+    memory_bytes: int
+    gpus: list[str]
+    intra_op_threads: int
+    inter_op_threads: int
+    versions: dict[str, str]
+    commit: str | None
+    commit_is_dirty: bool | None
+
+
+class Parameters(_Part):
+    """Trainable and total number of scalars in one network."""
+
+    trainable: int
+    total: int
+
+
+class Record(_Part):
+    """One run: a variant of a paper at a scale with a seed.
+
+    Attributes:
+        run_name: the run folder's variant part (`variant`, or `variant@data`).
+        overrides: what `--set` and `--data` changed; not empty means that the
+            paper's protocol was not kept.
+        state: `interrupted` runs can be resumed.
+        wall_seconds: the whole run, summed over its sessions when it was resumed.
+        train_seconds: inside training steps, evaluation excluded.
+        examples_per_second: in steady state; the first call is left out.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    paper: str
+    scale: str
+    variant: str
+    run_name: str
+    seed: int
+    overrides: list[str]
+    state: Literal["running", "done", "failed", "interrupted"]
+    reason: str | None = None
+    dataset: DatasetInfo
+    steps_planned: int
+    steps_done: int
+    global_batch: int
+    replicas: int
+    strategy: str
+    backend: str
+    precision: str
+    machine: Machine
+    started: str
+    wall_seconds: float
+    train_seconds: float
+    examples_per_second: float | None
+    peak_memory_bytes: int
+    parameters: dict[str, Parameters]
+    metrics: dict[str, Metric]
+
+    @field_validator("metrics")
+    @classmethod
+    def _null_needs_a_reason(cls, metrics: Mapping[str, Metric]):
+        for name, metric in metrics.items():
+            if metric.value is None and not metric.reason:
+                raise ValueError(f"{name} is null without a reason")
+            if metric.value is not None and not math.isfinite(metric.value):
+                raise ValueError(f"{name} is not finite")
+        return metrics
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Writes the record in one atomic step, as indented JSON."""
+    text = json.dumps(record.model_dump(mode="json"), indent=1, allow_nan=False)
+    write_atomic(path, text + "\n")
+
+
+def read_record(path: Path) -> Record:
+    """Reads and checks one record.
+
+    Raises:
+        UsageError: the file is not a record; says what is wrong with it.
+    """
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        keys = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path}: not a record: {keys}: {first['msg']}") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None

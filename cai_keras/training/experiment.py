@@ -1,0 +1,56 @@
+"""What a paper hands to the engine."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+from cai_keras.data.loaded import LoadedData
+from cai_keras.reporting.record import Metric
+from cai_keras.training.learner import Learner
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with one learner on one stream of batches.
+
+    Attributes:
+        learner: networks and updates.
+        batches: first step -> endless dataset of global batches. It must give the
+            same batch for the same step however it was started: that is what makes a
+            resumed run equal to an undisturbed one.
+        steps: optimiser steps.
+        batch_size: examples in a global batch.
+    """
+
+    learner: Learner
+    batches: Callable[[int], tf.data.Dataset]
+    steps: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One variant of a paper, built for one seed.
+
+    Attributes:
+        phases: trained one after the other; none for a method that learns nothing.
+        evaluators: split -> function giving named metrics. `validation` also runs
+            during training; every other split only at the end.
+        figures: name -> function drawing a figure of this run.
+        dataset: what was loaded.
+    """
+
+    phases: tuple[Phase, ...]
+    evaluators: Mapping[str, Callable[[], Mapping[str, Metric]]]
+    dataset: LoadedData
+    figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
+
+    def networks(self) -> dict:
+        """All networks by name; a later phase's network hides one of equal name."""
+        return {
+            name: network
+            for phase in self.phases
+            for name, network in phase.learner.networks.items()
+        }

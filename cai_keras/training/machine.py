@@ -1,0 +1,87 @@
+"""The machine, the versions and the commit that a record names."""
+
+import importlib.metadata
+import os
+import platform
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import tensorflow as tf
+
+from cai_keras.reporting.record import Machine
+
+_PACKAGES = (
+    "cai-keras", "tensorflow", "keras", "tensorflow-datasets", "numpy", "scipy"
+)  # fmt: skip
+
+
+def describe_machine() -> Machine:
+    """Devices, processor, memory, threads, versions and commit, as they are now."""
+    commit, dirty = _commit(Path(__file__).resolve().parents[2])
+    logical = len(os.sched_getaffinity(0))
+    return Machine(
+        devices=[d.name for d in tf.config.list_logical_devices()],
+        cpu=_cpu_name(),
+        logical_cpus=logical,
+        memory_bytes=psutil.virtual_memory().total,
+        gpus=[
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")
+        ],
+        # 0 means "as many as there are processors": the record names the number,
+        # because it changes the bits of a sum.
+        intra_op_threads=tf.config.threading.get_intra_op_parallelism_threads()
+        or logical,
+        inter_op_threads=tf.config.threading.get_inter_op_parallelism_threads()
+        or logical,
+        versions={
+            "python": platform.python_version(),
+            **{name: _version(name) for name in _PACKAGES},
+        },
+        commit=commit,
+        commit_is_dirty=dirty,
+    )
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident size of this process so far, all of its runs included."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return platform.machine()
+
+
+def _commit(folder: Path) -> tuple[str | None, bool | None]:
+    def git(*arguments: str) -> str | None:
+        try:
+            result = subprocess.run(
+                ["git", "-C", str(folder), *arguments],
+                capture_output=True, text=True, timeout=20, check=True,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return result.stdout.strip()
+
+    if git("rev-parse", "--show-toplevel") != str(folder):
+        return None, None  # installed, or inside somebody else's repository
+    # Results are written while the runs go on; they are not code.
+    status = git("status", "--porcelain", "--", ".", ":!results")
+    return git("rev-parse", "HEAD"), None if status is None else bool(status)

@@ -1,0 +1,111 @@
+"""What a run writes while it runs: metrics.csv, TensorBoard events, log.txt."""
+
+import csv
+import datetime
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+
+from cai_keras.reporting.atomic import write_atomic
+from cai_keras.reporting.run_folder import RunFolder
+
+COLUMNS = ("step", "metric", "value")
+
+
+class RunLog:
+    """Writes scalars to `metrics.csv` and TensorBoard, and lines to `log.txt`.
+
+    Args:
+        folder: of the run.
+        first_step: rows of later steps are dropped: a resumed run repeats them.
+    """
+
+    def __init__(self, folder: RunFolder, first_step: int):
+        self._folder = folder
+        folder.path.mkdir(parents=True, exist_ok=True)
+        _cut_csv(folder, first_step)
+        self._csv_file = open(folder.metrics_path, "a", newline="")  # noqa: SIM115
+        self._csv = csv.writer(self._csv_file, lineterminator="\n")
+        self._text = open(folder.log_path, "a")  # noqa: SIM115
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
+
+    def scalars(self, group: str, step: int, values: Mapping[str, float]) -> None:
+        """Writes numbers under `tb/<group>` and to metrics.csv as `<group>/<name>`."""
+        with self._writer(group).as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+                self._csv.writerow((step, f"{group}/{name}", repr(float(value))))
+        self._csv_file.flush()
+
+    def figure(self, group: str, step: int, name: str, png: bytes) -> None:
+        """Writes an encoded picture under `tb/<group>`."""
+        picture = tf.io.decode_png(png, channels=4)[None]
+        with self._writer(group).as_default(step=step):
+            tf.summary.image(f"figures/{name}", picture)
+
+    def hyperparameters(self, values: Mapping[str, Any], trial: str) -> None:
+        """Writes the flattened recipe for TensorBoard's HParams page.
+
+        None would hide the run on that page, so it is written as the word "none".
+        """
+        flat = {key: _plain(value) for key, value in flatten(values).items()}
+        with self._writer("train").as_default(step=0):
+            hparams.hparams(flat, trial_id=trial)
+
+    def message(self, text: str) -> None:
+        """Adds a line with the time to log.txt."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self._text.write(f"{now} {text}\n")
+        self._text.flush()
+
+    def close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._csv_file.close()
+        self._text.close()
+
+    def _writer(self, group: str) -> tf.summary.SummaryWriter:
+        if group not in self._writers:
+            path = str(self._folder.tensorboard / group)
+            self._writers[group] = tf.summary.create_file_writer(path)
+        return self._writers[group]
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"a": {"b": 1}}` as `{"a.b": 1}`."""
+    flat = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _plain(value: Any) -> bool | int | float | str:
+    if value is None:
+        return "none"
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value)
+
+
+def _cut_csv(folder: RunFolder, first_step: int) -> None:
+    rows = []
+    if folder.metrics_path.exists():
+        with open(folder.metrics_path, newline="") as file:
+            for row in csv.reader(file):
+                # A killed writer can leave half a row at the end.
+                if len(row) == 3 and row[0].isdigit() and int(row[0]) <= first_step:
+                    rows.append(row)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(rows)
+    write_atomic(folder.metrics_path, text.getvalue())

@@ -1,0 +1,98 @@
+"""Verification accuracy, and Lake's 20-way one-shot classification."""
+
+from typing import Protocol
+
+import keras
+import numpy as np
+
+from cai_keras.metrics.modified_hausdorff import ink_points, modified_hausdorff
+from cai_keras.metrics.one_shot import count_correct
+from cai_keras.reporting.record import Metric
+
+from .data import Drawings, OneShotRuns, sample_pairs
+
+_BATCH = 256
+_VERIFICATION_SEED = 7  # the test pairs are the same for every run
+
+
+class Scorer(Protocol):
+    """A way to compare drawings; larger is more similar.
+
+    Both methods take uint8 images with ink 255.
+    """
+
+    def one_shot(self, items: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """(n, side, side) against (m, side, side) gives (n, m)."""
+        ...
+
+    def pair_logits(self, first: np.ndarray, second: np.ndarray) -> np.ndarray | None:
+        """(n, side, side) twice gives (n,) logits; None where there are none."""
+        ...
+
+
+class SiameseScorer:
+    """The trained network; embeddings are computed once per image."""
+
+    def __init__(self, network):
+        self.network = network
+
+    def one_shot(self, items, classes):
+        first, second = self._embed(items), self._embed(classes)
+        logits = self.network.similarity((first[:, None], second[None]))
+        return keras.ops.convert_to_numpy(logits)
+
+    def pair_logits(self, first, second):
+        logits = self.network.similarity((self._embed(first), self._embed(second)))
+        return keras.ops.convert_to_numpy(logits)
+
+    def _embed(self, images):
+        pixels = images[..., None].astype(np.float32) / 255
+        return self.network.encoder.predict(pixels, batch_size=_BATCH, verbose=0)
+
+
+class PixelScorer:
+    """1-nearest neighbour by the Euclidean distance of pixels."""
+
+    def one_shot(self, items, classes):
+        a = items.reshape(len(items), -1).astype(np.float64) / 255
+        b = classes.reshape(len(classes), -1).astype(np.float64) / 255
+        return -np.linalg.norm(a[:, None] - b[None], axis=-1)
+
+    def pair_logits(self, first, second):
+        return None
+
+
+class HausdorffScorer:
+    """1-nearest neighbour by the modified Hausdorff distance of ink points."""
+
+    def one_shot(self, items, classes):
+        a = [ink_points(image > 127) for image in items]
+        b = [ink_points(image > 127) for image in classes]
+        return np.array([[-modified_hausdorff(x, y) for y in b] for x in a])
+
+    def pair_logits(self, first, second):
+        return None
+
+
+def one_shot_accuracy(scorer: Scorer, runs: OneShotRuns, seed: int) -> Metric:
+    """Percent of items that get the right one of 20 classes, over all runs."""
+    rng = np.random.default_rng([0x74696573, seed])
+    correct = sum(
+        count_correct(scorer.one_shot(items, classes), answers, rng)
+        for items, classes, answers in zip(
+            runs.items, runs.classes, runs.answers, strict=True
+        )
+    )
+    total = runs.answers.size
+    return Metric.of(100 * correct / total, total)
+
+
+def verification_accuracy(scorer: Scorer, drawings: Drawings, count: int) -> Metric:
+    """Percent of pairs, half same and half different, with p on the right side."""
+    rng = np.random.default_rng(_VERIFICATION_SEED)
+    pairs, same = sample_pairs(drawings, count, rng)
+    images = drawings.flat
+    logits = scorer.pair_logits(images[pairs[:, 0]], images[pairs[:, 1]])
+    if logits is None:
+        return Metric(value=None, reason="a distance has no threshold to verify with")
+    return Metric.of(100 * np.mean((logits > 0) == same), count)

@@ -1,0 +1,174 @@
+"""The paper's figures: one-shot trials, first-layer filters, accuracies, pairs seen."""
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from cai_keras.reporting.style import MUTED, RIGHT, WRONG, figure_style
+
+_ONE_SHOT = "test/one_shot_accuracy_percent"
+_NUM_ITEMS = 6
+# Table 2 of the paper, in percent; Hausdorff from Lake's demo_classification.py.
+PUBLISHED = {
+    "Humans": 95.5,
+    "Hierarchical Bayesian Program Learning": 95.2,
+    "Convolutional Siamese Net": 92.0,
+    "Affine model": 81.8,
+    "Hierarchical Deep": 65.2,
+    "Modified Hausdorff (Lake)": 61.2,
+    "Siamese Neural Net": 58.3,
+    "1-Nearest Neighbor": 21.7,
+}
+
+
+def draw_trials(scorer, runs, run: int = 0) -> Figure:
+    """Items of one run, each beside the 20 classes ranked by the scorer.
+
+    The right class has a green frame; a red frame marks a wrong first answer.
+    """
+    scores = np.asarray(scorer.one_shot(runs.items[run], runs.classes[run]))
+    ways = scores.shape[1]
+    with figure_style():
+        figure, axes = plt.subplots(
+            _NUM_ITEMS, ways + 1, figsize=(0.52 * (ways + 1), 0.66 * _NUM_ITEMS)
+        )
+        for row in range(_NUM_ITEMS):
+            order = np.argsort(-scores[row], kind="stable")
+            answer = runs.answers[run, row]
+            _picture(axes[row, 0], runs.items[run, row], "black")
+            for rank, index in enumerate(order, start=1):
+                colour = None
+                if index == answer:
+                    colour = RIGHT
+                elif rank == 1:
+                    colour = WRONG
+                _picture(axes[row, rank], runs.classes[run, index], colour)
+        axes[0, 0].set_title("item", fontsize=7)
+        for rank in range(1, ways + 1):
+            axes[0, rank].set_title(str(rank), fontsize=7)
+        figure.suptitle(
+            f"Run {run + 1}: classes ranked by similarity "
+            "(green: right, red: wrong first answer)",
+            fontsize=8,
+        )
+    return figure
+
+
+def draw_filters(network) -> Figure:
+    """The kernels of the first convolution, each scaled to its own largest weight."""
+    kernel = keras.ops.convert_to_numpy(network.encoder.get_layer("conv1").kernel)
+    kernel = kernel[:, :, 0]
+    count = kernel.shape[-1]
+    columns = min(16, count)
+    rows = -(-count // columns)
+    with figure_style():
+        figure, axes = plt.subplots(
+            rows, columns, figsize=(0.4 * columns, 0.4 * rows + 0.4), squeeze=False
+        )
+        for index, axis in enumerate(axes.flat):
+            axis.axis("off")
+            if index < count:
+                largest = np.abs(kernel[..., index]).max()
+                axis.imshow(
+                    kernel[..., index], cmap="gray", vmin=-largest, vmax=largest
+                )
+        figure.suptitle(
+            f"First layer: {count} filters of {kernel.shape[0]} x {kernel.shape[1]}",
+            fontsize=8,
+        )
+    return figure
+
+
+def draw_accuracies(runs) -> Figure:
+    """One-shot accuracy of every variant beside the published ones.
+
+    Args:
+        runs: list of `FinishedRun` of one scale and one data set.
+    """
+    values: dict[str, list[float]] = {}
+    for run in runs:
+        metric = run.record.metrics.get(_ONE_SHOT)
+        if metric is not None and metric.value is not None:
+            values.setdefault(run.record.variant, []).append(metric.value)
+    names = sorted(values, key=lambda name: np.mean(values[name]))
+    first = runs[0].record
+    stand_in = " (stand-in: not comparable)" if first.dataset.stand_in else ""
+    with figure_style():
+        figure, axis = plt.subplots(figsize=(7, 0.32 * (len(names) + 8) + 1))
+        rows = [(n, np.mean(values[n]), np.std(values[n]), "#0072B2") for n in names]
+        published = sorted(PUBLISHED.items(), key=lambda item: item[1])
+        rows = [(n, v, 0.0, MUTED) for n, v in published] + rows
+        for position, (_, mean, spread, colour) in enumerate(rows):
+            axis.barh(position, mean, xerr=spread or None, color=colour, height=0.7)
+            axis.text(mean + spread + 1, position, f"{mean:.1f}", va="center", size=8)
+        axis.axhline(len(published) - 0.5, color="black", linewidth=0.8)
+        axis.axvline(5, color=WRONG, linewidth=0.8, linestyle=":")
+        axis.text(5.5, len(rows) - 0.4, "chance", color=WRONG, size=7)
+        axis.set_yticks(range(len(rows)), [name for name, *_ in rows])
+        axis.set_xlim(0, 108)
+        axis.grid(axis="y", visible=False)
+        axis.set_xlabel("20-way one-shot accuracy, percent")
+        axis.set_title(
+            f"Published on Omniglot (grey) and ours on {first.dataset.name}{stand_in}, "
+            f"{first.scale} scale (blue)",
+            fontsize=9,
+            loc="right",
+        )
+    return figure
+
+
+def draw_progress(runs) -> Figure:
+    """Validation one-shot accuracy against image pairs seen, mean over seeds."""
+    curves: dict[str, list] = {}
+    for run in runs:
+        rows = run.metrics()
+        rows = rows[rows.metric == "validation/one_shot_accuracy_percent"]
+        if run.record.steps_done:
+            curves.setdefault(run.record.variant, []).append((run, rows))
+    with figure_style():
+        figure, axis = plt.subplots(figsize=(7, 4))
+        for variant, members in sorted(curves.items()):
+            steps = sorted(set.intersection(*(set(rows.step) for _, rows in members)))
+            if not steps:
+                continue
+            table = np.array(
+                [
+                    rows.drop_duplicates("step").set_index("step").value[steps]
+                    for _, rows in members
+                ]
+            )
+            seen = np.array(steps) * _pairs_per_step(members[0][0])
+            (line,) = axis.plot(seen, table.mean(0), marker="o", ms=3, label=variant)
+            axis.fill_between(
+                seen, table.min(0), table.max(0), color=line.get_color(), alpha=0.15
+            )
+        axis.set_xscale("log")
+        axis.set_xlabel("image pairs seen (two images each, comparisons not counted)")
+        axis.set_ylabel("validation 20-way one-shot accuracy, percent")
+        axis.legend(fontsize=8)
+        record = runs[0].record
+        axis.set_title(f"{record.dataset.name}, {record.scale} scale", fontsize=9)
+    return figure
+
+
+def _pairs_per_step(run) -> int:
+    values = run.config()["recipe"]
+    if values["model"]["learning_rule"] == "matching":
+        return values["data"]["batch_size"] * values["data"]["group_characters"]
+    return values["data"]["batch_size"]
+
+
+def _picture(axis, image, colour) -> None:
+    axis.imshow(255 - image, cmap="gray", vmin=0, vmax=255)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.grid(False)
+    for spine in axis.spines.values():
+        spine.set_visible(True)
+        spine.set_color(colour or "#dddddd")
+        spine.set_linewidth(2.0 if colour else 0.5)
+
+
+# Figures over all runs of one scale and data set, for `cai figure`.
+FIGURES = {"accuracies": draw_accuracies, "progress": draw_progress}
