@@ -15,9 +15,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    packages=find_packages(
-        include=["cai_keras*", "reproductions*", "benchmarks*"]
-    ),
+    packages=find_packages(include=["cai_keras*", "reproductions*", "benchmarks*"]),
     package_data={
         "reproductions": ["*/config.yaml", "*/README.md"],
         "cai_keras.cli": ["templates/*.template"],
@@ -26,6 +24,7 @@ setup(
         "tensorflow>=2.20,<2.22",
         "keras>=3.13,<4",
         "tensorflow-datasets>=4.9.9",
+        "importlib_resources>=6",  # tensorflow-datasets imports it undeclared
         "tensorboard>=2.20",
         "pyyaml>=6",
         "numpy>=2",

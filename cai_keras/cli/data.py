@@ -55,7 +55,9 @@ def prepare(
         if spec.kind == "folder":
             raise UsageError(f"{spec}: a folder is read as it is; try cai data doctor")
         console.print(f"preparing {spec}", highlight=False)
-        prepare_one = source.open_embedded if spec.kind == "embedded" else source.download
+        prepare_one = (
+            source.open_embedded if spec.kind == "embedded" else source.download
+        )
         builder = prepare_one(spec)
         console.print(f"ready: {builder.data_dir}", highlight=False, soft_wrap=True)
 

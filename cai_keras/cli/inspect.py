@@ -12,9 +12,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON for another program."
 Output = Annotated[Path, typer.Option(help="Folder of runs.")]
 
 
-def list_papers(
-    as_json: AsJson = False, output: Output = Path("runs")
-) -> None:
+def list_papers(as_json: AsJson = False, output: Output = Path("runs")) -> None:
     """Papers: title, year, networks, scales, data sets and state of their claims."""
     rows = [_summary(papers.find_paper(s), output) for s in papers.paper_slugs()]
     if as_json:
@@ -93,9 +91,7 @@ def show(
 def params(paper: str, as_json: AsJson = False) -> None:
     """Parameter counts of every network at paper scale, beside the published ones."""
     found = papers.find_paper(paper)
-    published = {
-        (entry.variant, entry.network): entry for entry in found.file.networks
-    }
+    published = {(entry.variant, entry.network): entry for entry in found.file.networks}
     networks_of = papers.networks_of(found)
     rows = []
     for variant in found.variants:

@@ -35,8 +35,9 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     if not debug:
-        # TensorFlow's start-up notes would hide ours.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        # TensorFlow's start-up notes would hide ours; its errors reach us as Python
+        # exceptions too.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app(arguments, prog_name="cai")
     except CaiError as error:

@@ -22,9 +22,7 @@ def print_table(
     """A table as wide as the terminal; wider than 80 columns when piped."""
     table = Table(title=title or None, title_justify="left", header_style="bold")
     for key, heading in columns.items():
-        numeric = bool(rows) and all(
-            isinstance(row[key], (int, float)) for row in rows
-        )
+        numeric = bool(rows) and all(isinstance(row[key], (int, float)) for row in rows)
         table.add_column(heading, justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*(_cell(row[key]) for key in columns))

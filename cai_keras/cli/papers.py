@@ -4,11 +4,13 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cai_keras.errors import UsageError, nearest
-from cai_keras.reporting.table import PaperClaims
 from cai_keras.training.config import Paper, load_paper
+
+if TYPE_CHECKING:
+    from cai_keras.reporting.table import PaperClaims
 
 PACKAGE = "reproductions"
 
@@ -51,13 +53,15 @@ def figures_of(paper: Paper) -> dict[str, Callable[..., Any]]:
     return importlib.import_module(f"{PACKAGE}.{paper.slug}.figures").FIGURES
 
 
-def claims_of(paper: Paper) -> PaperClaims:
+def claims_of(paper: Paper) -> "PaperClaims":
     """The claims with what the table must know about the full protocol."""
+    from cai_keras.reporting.table import PaperClaims
+
     recipes = {v: paper.recipe("paper", v) for v in paper.variants}
     return PaperClaims(
         slug=paper.slug,
         claims=paper.file.claims,
-        paper_steps={v: recipe.train.steps for v, recipe in recipes.items()},
+        paper_steps={v: recipe.train.total_steps for v, recipe in recipes.items()},
         seeds={v: recipe.seeds for v, recipe in recipes.items()},
     )
 

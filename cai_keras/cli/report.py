@@ -94,7 +94,9 @@ def write_summary(output: Path, chosen, scale: str) -> None:
     claims = [papers.claims_of(paper) for paper in papers.find_papers(["all"])]
     rows = table.build_rows(claims, records)
     _write_tables(output, rows, records)
-    _print_rows(table.build_rows([papers.claims_of(p) for p in chosen], records), records)
+    _print_rows(
+        table.build_rows([papers.claims_of(p) for p in chosen], records), records
+    )
     console.print(f"table: {output / 'TABLE.md'}", highlight=False, soft_wrap=True)
 
 
@@ -150,7 +152,9 @@ def _all_runs(groups) -> list[FinishedRun]:
 
 def _run_figure_names(groups) -> set[str]:
     return {
-        path.stem for run in _all_runs(groups) for path in run.folder.figures.glob("*.png")
+        path.stem
+        for run in _all_runs(groups)
+        for path in run.folder.figures.glob("*.png")
     }
 
 

@@ -1,6 +1,7 @@
 """`cai train` and `cai evaluate`."""
 
 import datetime
+import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +161,9 @@ def _run_all(todo: list[PlannedRun], strategy: str, resume: bool) -> list[Planne
     _say("loading TensorFlow")
     from cai_keras.training import engine
 
+    # Every run compiles its own step: TensorFlow takes that for repeated tracing.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
     engine.make_strategy(strategy)  # a wrong name is wrong usage, before any run
     reporter = make_reporter(console)
     failures = []
@@ -178,7 +182,7 @@ def _run_all(todo: list[PlannedRun], strategy: str, resume: bool) -> list[Planne
         )
         try:
             record = engine.run(request, papers.builder_of(run.paper), reporter)
-        except (engine.Interrupted, UsageError):
+        except (engine.InterruptedRunError, UsageError):
             raise
         except CaiError as error:
             failures.append(run)

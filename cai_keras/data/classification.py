@@ -31,7 +31,10 @@ class LabelledImages:
 
         def make(step):
             index = shuffled_indices(step, batch_size, count, seed)
-            return {"image": tf.gather(images, index), "label": tf.gather(labels, index)}
+            return {
+                "image": tf.gather(images, index),
+                "label": tf.gather(labels, index),
+            }
 
         return batches_from_step(make)
 
@@ -72,7 +75,14 @@ def shuffled_indices(step, batch_size: int, count: int, seed: int) -> tf.Tensor:
     epoch = tf.cast(position // count, tf.int32)
     first = tf.fill([batch_size], tf.constant(seed, tf.int32))
     seeds = tf.stack([first, tf.ones_like(first), epoch], axis=1)
-    return tf.random.experimental.index_shuffle(position % count, seeds, count - 1)
+    # tf.random.experimental.index_shuffle takes one seed only; a batch may span two
+    # epochs, and the operation itself takes a seed for each index.
+    return tf.raw_ops.RandomIndexShuffle(
+        index=position % count,
+        seed=seeds,
+        max_index=tf.constant(count - 1, tf.int64),
+        rounds=4,
+    )
 
 
 def batches_from_step(make) -> Callable[[int], tf.data.Dataset]:

@@ -188,7 +188,9 @@ def _row(paper: PaperClaims, claim, group: Mapping[str, list[Record]]) -> Row | 
             return None
         verdict = judge_value(claim, runs, paper.seeds[claim.variant])
         published = _number(claim.value)
-        difference = "" if verdict.ours is None else f"{verdict.ours - claim.value:+.2f}"
+        difference = (
+            "" if verdict.ours is None else f"{verdict.ours - claim.value:+.2f}"
+        )
         ours = _plus_minus(verdict)
     else:
         baseline = group.get(claim.baseline, [])

@@ -11,8 +11,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy import stats
-
 from cai_keras.reporting.claims import EffectClaim, ValueClaim
 from cai_keras.reporting.record import Record
 
@@ -84,6 +82,7 @@ def judge_effect(
     """
     ours, _ = _values(claim.metric, {r.seed: r for r in method})
     theirs, _ = _values(claim.metric, {r.seed: r for r in baseline})
+    ours, theirs = _broadcast(ours, theirs, method), _broadcast(theirs, ours, baseline)
     sign = 1.0 if claim.better == "higher" else -1.0
     seeds = sorted(set(ours) & set(theirs))
     differences = [sign * (ours[seed] - theirs[seed]) for seed in seeds]
@@ -106,6 +105,8 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """95 % interval of the mean by Student's t; None for fewer than two values."""
     if len(values) < 2:
         return None
+    from scipy import stats  # half a second that `cai list` need not wait
+
     mean = statistics.fmean(values)
     error = statistics.stdev(values) / math.sqrt(len(values))
     half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)) * error
@@ -122,6 +123,15 @@ def _values(metric: str, records: Mapping[int, Record]):
         else:
             missing.append(seed)
     return values, missing
+
+
+def _broadcast(
+    values: dict[int, float], others: Mapping[int, float], records: Sequence[Record]
+) -> dict[int, float]:
+    """One run of a method that learns nothing stands for every seed."""
+    if len(values) == 1 and records[0].steps_planned == 0:
+        return dict.fromkeys(others or values, next(iter(values.values())))
+    return values
 
 
 def _summary(values: Sequence[float]) -> dict:

@@ -9,6 +9,7 @@ everything else replaces. Two rules keep a typing error from going unseen:
   schedule): naming another choice replaces the mapping as a whole.
 """
 
+import contextlib
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -309,10 +310,8 @@ def _apply_set(values: dict, text: str) -> dict:
         raise UsageError(f"--set {text}: expected KEY.PATH=VALUE")
     value = YamlSource("--set", value_text).data
     if isinstance(value, str):  # YAML 1.1 reads 1e-4 as a string
-        try:
+        with contextlib.suppress(ValueError):  # a plain word
             value = float(value)
-        except ValueError:
-            pass  # a plain word
     layer: Any = value
     for key in reversed(path.split(".")):
         layer = {key: layer}

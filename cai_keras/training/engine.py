@@ -60,7 +60,7 @@ class RunRequest:
     resume: bool = False
 
 
-class Interrupted(RunError):
+class InterruptedRunError(RunError):
     """Ctrl-C or SIGTERM: the run is saved and can be resumed."""
 
 
@@ -78,7 +78,7 @@ def run(request: RunRequest, build: Build, reporter: Reporter) -> Record:
     """Trains and evaluates one variant with one seed; returns its final record.
 
     Raises:
-        Interrupted: after a signal; the record says `interrupted`.
+        InterruptedRunError: after a signal; the record says `interrupted`.
         RunError: a loss was not finite, or evaluation failed; the record says `failed`.
         UsageError: another process is writing this run.
     """
@@ -160,7 +160,7 @@ class _Run:
             self._log_metrics(metrics)
             self._draw_figures()
             self._export_networks()
-        except Interrupted as error:
+        except InterruptedRunError as error:
             self._write("interrupted", reason=str(error))
             raise
         except Exception as error:
@@ -210,7 +210,7 @@ class _Run:
             self.log.scalars("train", self.done, result.losses)
         if self.stopping:
             self._save()
-            raise Interrupted(
+            raise InterruptedRunError(
                 f"stopped by {self.stopping[0]} after step {self.done}; "
                 "continue with --resume"
             )
@@ -259,8 +259,10 @@ class _Run:
 
     def _export_networks(self) -> None:
         """Whole networks, so that others can load them with Keras alone."""
+        folder = self.request.folder.checkpoints
         for name, network in self.experiment.networks().items():
-            network.save(self.request.folder.checkpoints / f"{name}.keras")
+            folder.mkdir(parents=True, exist_ok=True)
+            network.save(folder / f"{name}.keras")
 
     def _save(self) -> None:
         self.store.save(self.done, self.train_seconds)

@@ -74,7 +74,9 @@ class TrainSettings(Strict):
     """How the engine trains.
 
     Attributes:
-        steps: optimiser steps of the whole run; 0 evaluates the initial weights.
+        steps: optimiser steps; 0 evaluates the initial weights.
+        steps_factor: multiplies `steps`, so that a variant can be shorter or longer
+            at every scale. Papers use `total_steps`, the product.
         steps_per_call: steps inside one `tf.function` call.
         optimizers: one for each of the learner's updates, by the update's name.
         precision: Keras's policy name.
@@ -84,6 +86,7 @@ class TrainSettings(Strict):
     """
 
     steps: Annotated[int, Field(ge=0)]
+    steps_factor: Annotated[float, Field(ge=0)]
     steps_per_call: Positive
     optimizers: dict[str, OptimizerSettings]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
@@ -92,3 +95,8 @@ class TrainSettings(Strict):
     evaluate_every: Annotated[int, Field(ge=0)]
     checkpoint_every: Annotated[int, Field(ge=0)]
     keep_checkpoints: Positive
+
+    @property
+    def total_steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return round(self.steps * self.steps_factor)

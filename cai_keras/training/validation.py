@@ -58,7 +58,9 @@ def _number_hint(text: str) -> str:
     except ValueError:
         return ""
     mantissa, _, exponent = f"{value:e}".partition("e")
-    mantissa = mantissa.rstrip("0") + ("0" if mantissa.rstrip("0").endswith(".") else "")
+    mantissa = mantissa.rstrip("0") + (
+        "0" if mantissa.rstrip("0").endswith(".") else ""
+    )
     return f" (YAML reads this as text: write {mantissa}e{int(exponent):+d})"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,13 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from cai_keras.data import source
 from cai_keras.data.affine import (
     IDENTITY,
     AffineRanges,
     apply_affine,
     sample_affine,
 )
-from cai_keras.data import source
 from cai_keras.data.builders.omniglot_drawings import OmniglotDrawings, check_archives
 from cai_keras.data.builders.omniglot_one_shot import OmniglotOneShot, check_runs
 from cai_keras.data.classification import batches_from_step, shuffled_indices
@@ -101,6 +102,7 @@ class OneShotData:
     info: LoadedData
 
 
+@lru_cache(maxsize=2)  # variants and seeds share it
 def load(spec_text: str, side: int, num_validation: int) -> OneShotData:
     """Loads everything that a variant needs.
 
@@ -124,7 +126,9 @@ def load(spec_text: str, side: int, num_validation: int) -> OneShotData:
     elif spec.kind == "folder":
         builder = open_folder(OmniglotDrawings, spec.folder)
         if "test" not in builder.info.splits:
-            raise DataError(f"{spec.folder}: no images_evaluation.zip of Omniglot there")
+            raise DataError(
+                f"{spec.folder}: no images_evaluation.zip of Omniglot there"
+            )
         test = read_drawings(builder, "test", side)
         runs = read_runs(open_folder(OmniglotOneShot, spec.folder), side)
         name = "omniglot"
@@ -152,9 +156,7 @@ def load(spec_text: str, side: int, num_validation: int) -> OneShotData:
     return OneShotData(train, validation, test, runs, info)
 
 
-def read_drawings(
-    builder: tfds.core.DatasetBuilder, split: str, side: int
-) -> Drawings:
+def read_drawings(builder: tfds.core.DatasetBuilder, split: str, side: int) -> Drawings:
     """Reads a split of our builders, or of TFDS's `omniglot`.
 
     TFDS's set does not say who drew an image: its drawers are numbered in stored
@@ -190,7 +192,9 @@ def read_runs(builder: tfds.core.DatasetBuilder, side: int) -> OneShotRuns:
     items, classes, answers = [], [], []
     for example in tfds.as_numpy(read_split(builder, "test")):
         items.append([reduce_image(255 - i[..., 0], side) for i in example["items"]])
-        classes.append([reduce_image(255 - i[..., 0], side) for i in example["classes"]])
+        classes.append(
+            [reduce_image(255 - i[..., 0], side) for i in example["classes"]]
+        )
         answers.append(example["answers"])
     return OneShotRuns(np.array(items), np.array(classes), np.array(answers))
 

@@ -8,6 +8,7 @@ import numpy as np
 from cai_keras.metrics.modified_hausdorff import ink_points, modified_hausdorff
 from cai_keras.metrics.one_shot import count_correct
 from cai_keras.reporting.record import Metric
+from cai_keras.training.inference import predict_in_batches
 
 from .data import Drawings, OneShotRuns, sample_pairs
 
@@ -25,29 +26,40 @@ class Scorer(Protocol):
         """(n, side, side) against (m, side, side) gives (n, m)."""
         ...
 
-    def pair_logits(self, first: np.ndarray, second: np.ndarray) -> np.ndarray | None:
-        """(n, side, side) twice gives (n,) logits; None where there are none."""
+    def pair_logits(self, images: np.ndarray, pairs: np.ndarray) -> np.ndarray | None:
+        """(n, side, side) and index pairs (m, 2) give (m,) logits, None without."""
         ...
 
 
 class SiameseScorer:
-    """The trained network; embeddings are computed once per image."""
+    """The trained network; embeddings are computed once per image.
 
-    def __init__(self, network):
+    Args:
+        network: a `SiameseNetwork`.
+        is_calibrated: whether p = 1/2 means anything. A network trained to match
+            ranks candidates only: its bias gets no gradient.
+    """
+
+    def __init__(self, network, is_calibrated: bool):
         self.network = network
+        self.is_calibrated = is_calibrated
 
     def one_shot(self, items, classes):
-        first, second = self._embed(items), self._embed(classes)
+        h = self._embed(np.concatenate([items, classes]))
+        first, second = h[: len(items)], h[len(items) :]
         logits = self.network.similarity((first[:, None], second[None]))
         return keras.ops.convert_to_numpy(logits)
 
-    def pair_logits(self, first, second):
-        logits = self.network.similarity((self._embed(first), self._embed(second)))
+    def pair_logits(self, images, pairs):
+        if not self.is_calibrated:
+            return None
+        h = self._embed(images)
+        logits = self.network.similarity((h[pairs[:, 0]], h[pairs[:, 1]]))
         return keras.ops.convert_to_numpy(logits)
 
     def _embed(self, images):
         pixels = images[..., None].astype(np.float32) / 255
-        return self.network.encoder.predict(pixels, batch_size=_BATCH, verbose=0)
+        return predict_in_batches(self.network.encoder, pixels, _BATCH)
 
 
 class PixelScorer:
@@ -58,7 +70,7 @@ class PixelScorer:
         b = classes.reshape(len(classes), -1).astype(np.float64) / 255
         return -np.linalg.norm(a[:, None] - b[None], axis=-1)
 
-    def pair_logits(self, first, second):
+    def pair_logits(self, images, pairs):
         return None
 
 
@@ -70,7 +82,7 @@ class HausdorffScorer:
         b = [ink_points(image > 127) for image in classes]
         return np.array([[-modified_hausdorff(x, y) for y in b] for x in a])
 
-    def pair_logits(self, first, second):
+    def pair_logits(self, images, pairs):
         return None
 
 
@@ -91,8 +103,7 @@ def verification_accuracy(scorer: Scorer, drawings: Drawings, count: int) -> Met
     """Percent of pairs, half same and half different, with p on the right side."""
     rng = np.random.default_rng(_VERIFICATION_SEED)
     pairs, same = sample_pairs(drawings, count, rng)
-    images = drawings.flat
-    logits = scorer.pair_logits(images[pairs[:, 0]], images[pairs[:, 1]])
+    logits = scorer.pair_logits(drawings.flat, pairs)
     if logits is None:
-        return Metric(value=None, reason="a distance has no threshold to verify with")
+        return Metric(value=None, reason="this method ranks: it has no threshold")
     return Metric.of(100 * np.mean((logits > 0) == same), count)

@@ -35,7 +35,9 @@ def build(recipe, seed: int) -> Experiment:
         phases, scorer = (), UNTRAINED[recipe.model.network]()
     else:
         phases = (_phase(recipe, network, drawings.train, seed),)
-        scorer = evaluate.SiameseScorer(network)
+        scorer = evaluate.SiameseScorer(
+            network, is_calibrated=recipe.model.learning_rule == "verification"
+        )
     validation_runs = data.make_runs(
         drawings.validation,
         recipe.evaluate.validation_runs,
@@ -69,7 +71,7 @@ def _phase(recipe, network, drawings, seed: int) -> Phase:
     learner = choose("model.learning_rule", recipe.model.learning_rule, LEARNERS)(
         {"siamese": network},
         {
-            name: make_optimizer(settings, recipe.train.steps)
+            name: make_optimizer(settings, recipe.train.total_steps)
             for name, settings in recipe.train.optimizers.items()
         },
     )
@@ -99,4 +101,4 @@ def _phase(recipe, network, drawings, seed: int) -> Phase:
             recipe.data.batch_size,
             seed,
         )
-    return Phase(learner, batches, recipe.train.steps, recipe.data.batch_size)
+    return Phase(learner, batches, recipe.train.total_steps, recipe.data.batch_size)

@@ -40,8 +40,8 @@ class Glyphs(tfds.core.GeneratorBasedBuilder):
                         shape=(SIDE, SIDE, 1), encoding_format="png"
                     ),
                     "alphabet": tfds.features.Text(),
-                    "character": tfds.features.Scalar("int32"),
-                    "drawer": tfds.features.Scalar("int32"),
+                    "character": tfds.features.Scalar(np.int32),
+                    "drawer": tfds.features.Scalar(np.int32),
                 }
             ),
             disable_shuffling=True,
@@ -55,12 +55,15 @@ class Glyphs(tfds.core.GeneratorBasedBuilder):
             for character, strokes in enumerate(make_alphabet(alphabet), start=1):
                 for drawer in range(1, NUM_DRAWERS + 1):
                     key = (alphabet * NUM_CHARACTERS + character) * NUM_DRAWERS
-                    yield key + drawer, {
-                        "image": draw(strokes, (alphabet, character, drawer)),
-                        "alphabet": f"alphabet{alphabet:02d}",
-                        "character": character,
-                        "drawer": drawer,
-                    }
+                    yield (
+                        key + drawer,
+                        {
+                            "image": draw(strokes, (alphabet, character, drawer)),
+                            "alphabet": f"alphabet{alphabet:02d}",
+                            "character": character,
+                            "drawer": drawer,
+                        },
+                    )
 
 
 def make_alphabet(alphabet: int) -> list[np.ndarray]:

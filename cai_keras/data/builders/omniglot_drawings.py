@@ -6,6 +6,7 @@ TFDS's own `omniglot` leaves the drawer out, which pair sampling needs.
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from cai_keras.data.archive import open_archive, read_grey_image
@@ -50,8 +51,8 @@ class OmniglotDrawings(tfds.core.GeneratorBasedBuilder):
                         shape=(SIDE, SIDE, 1), encoding_format="png"
                     ),
                     "alphabet": tfds.features.Text(),
-                    "character": tfds.features.Scalar("int32"),
-                    "drawer": tfds.features.Scalar("int32"),
+                    "character": tfds.features.Scalar(np.int32),
+                    "drawer": tfds.features.Scalar(np.int32),
                 }
             ),
             homepage="https://github.com/brendenlake/omniglot",

@@ -35,10 +35,10 @@ class OmniglotOneShot(tfds.core.GeneratorBasedBuilder):
             description=__doc__,
             features=tfds.features.FeaturesDict(
                 {
-                    "run": tfds.features.Scalar("int32"),
+                    "run": tfds.features.Scalar(np.int32),
                     "items": tfds.features.Sequence(picture, length=NUM_WAYS),
                     "classes": tfds.features.Sequence(picture, length=NUM_WAYS),
-                    "answers": tfds.features.Tensor(shape=(NUM_WAYS,), dtype="int32"),
+                    "answers": tfds.features.Tensor(shape=(NUM_WAYS,), dtype=np.int32),
                 }
             ),
             homepage="https://github.com/brendenlake/omniglot",
@@ -58,14 +58,17 @@ class OmniglotOneShot(tfds.core.GeneratorBasedBuilder):
                 # the right answer would always be the item's index. Sorting the
                 # classes by file name keeps that out of the data.
                 classes = sorted({training for _, training in pairs})
-                yield run, {
-                    "run": run,
-                    "items": [_picture(archive, test) for test, _ in pairs],
-                    "classes": [_picture(archive, name) for name in classes],
-                    "answers": np.array(
-                        [classes.index(training) for _, training in pairs], np.int32
-                    ),
-                }
+                yield (
+                    run,
+                    {
+                        "run": run,
+                        "items": [_picture(archive, test) for test, _ in pairs],
+                        "classes": [_picture(archive, name) for name in classes],
+                        "answers": np.array(
+                            [classes.index(training) for _, training in pairs], np.int32
+                        ),
+                    },
+                )
 
 
 def check_runs(folder: Path) -> None:
