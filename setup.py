@@ -46,7 +46,13 @@ setup(
         "bench": ["mlperf-logging", "xprof"],
         "parity": ["torch", "torch-fidelity", "clean-fid", "lpips"],
         "video": ["opencv-python-headless"],
-        "dev": ["pytest>=8", "pytest-timeout", "hypothesis>=6", "ruff>=0.9"],
+        "dev": [
+            "pytest>=8",
+            "pytest-timeout",
+            "hypothesis>=6",
+            "ruff>=0.9",
+            "dill",  # tfds.testing.DatasetBuilderTestCase imports it
+        ],
     },
     entry_points={"console_scripts": ["cai = cai_keras.cli.main:main"]},
 )

@@ -112,7 +112,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         calls = {
-            "engine": engine_call(make_phase(options.batch), options.steps, Path(folder)),
+            "engine": engine_call(
+                make_phase(options.batch), options.steps, Path(folder)
+            ),
             "bare loop": bare_call(make_phase(options.batch), options.steps),
             "bare loop in the graph": bare_graph_call(
                 make_phase(options.batch), options.steps

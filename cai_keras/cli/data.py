@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cai_keras.cli import papers
+from cai_keras.cli.framework import load_tensorflow
 from cai_keras.cli.output import console, print_json, print_table
 from cai_keras.errors import CaiError, DataError, UsageError
 
@@ -21,6 +22,7 @@ def list_data(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """The data set of every paper at every scale, and whether it is there."""
+    load_tensorflow()
     from cai_keras.data.source import state_of
 
     rows = [
@@ -40,6 +42,7 @@ def prepare(
     scale: Annotated[str | None, typer.Option(help="Default: every scale.")] = None,
 ) -> None:
     """Download or generate data sets into TFDS's folder (TFDS_DATA_DIR)."""
+    load_tensorflow()
     from cai_keras.data import source
     from cai_keras.data.spec import DataSpec
 

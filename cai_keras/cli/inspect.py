@@ -7,6 +7,7 @@ import typer
 
 from cai_keras.cli import papers
 from cai_keras.cli.output import console, print_json, print_table
+from cai_keras.reporting.run_folder import find_runs
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for another program.")]
 Output = Annotated[Path, typer.Option(help="Folder of runs.")]
@@ -123,7 +124,8 @@ def params(paper: str, as_json: AsJson = False) -> None:
 def _summary(paper, output: Path) -> dict:
     file = paper.file
     kinds = [claim.kind for claim in file.claims]
-    done = len(list((output / paper.slug).rglob("record.json")))
+    runs = [folder.record() for folder in find_runs(output / paper.slug)]
+    done = sum(record.state == "done" for record in runs)
     return {
         "slug": paper.slug,
         "title": file.paper.title,

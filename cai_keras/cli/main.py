@@ -1,5 +1,6 @@
 """The `cai` command. Nothing here imports TensorFlow before a verb needs it."""
 
+import logging
 import os
 import sys
 import traceback
@@ -29,6 +30,9 @@ app.add_typer(data.app, name="data")
 app.command("tensorboard")(report.tensorboard)
 app.command("new")(scaffold.new)
 
+# click's UsageError; recent versions of Typer carry their own copy of click.
+_WrongArgumentsError = typer.BadParameter.__base__
+
 
 def main() -> None:
     """Runs the command line; every error that a user can mend is one or two lines."""
@@ -38,8 +42,24 @@ def main() -> None:
         # TensorFlow's start-up notes would hide ours; its errors reach us as Python
         # exceptions too.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        # Every run compiles its own step: TensorFlow takes that for repeated tracing.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        logging.getLogger("absl").setLevel(logging.ERROR)
+    notes = logging.getLogger("cai_keras")
+    notes.handlers = [logging.StreamHandler()]  # standard error: output may be JSON
+    notes.setLevel(logging.INFO)
+    command = typer.main.get_command(app)
     try:
-        app(arguments, prog_name="cai")
+        # Not `app(arguments)`: Typer draws a box of five lines around an error, and
+        # has exit codes of its own for Ctrl-C and for a closed pipe.
+        with command.make_context("cai", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+    except _WrongArgumentsError as error:
+        if debug:
+            traceback.print_exc()
+        _fail_with_hint(error)
     except CaiError as error:
         if debug:
             traceback.print_exc()
@@ -55,6 +75,15 @@ def main() -> None:
         text = (str(error) or "no message").splitlines()[0]
         kind = type(error).__name__
         _fail(f"unexpected {kind}: {text} (--debug shows the traceback)", 1)
+
+
+def _fail_with_hint(error) -> None:
+    """A wrong option or argument: one line, and where to read more."""
+    message = " ".join(error.format_message().split())
+    if not message:  # `cai` alone: the help is printed already
+        sys.exit(error.exit_code)
+    place = error.ctx.command_path if error.ctx else "cai"
+    _fail(f"{message} (see {place} --help)", error.exit_code)
 
 
 def _fail(message: str, code: int) -> None:

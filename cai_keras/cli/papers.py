@@ -4,8 +4,10 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from cai_keras.cli.framework import load_tensorflow
 from cai_keras.errors import UsageError, nearest
 from cai_keras.training.config import Paper, load_paper
 
@@ -43,14 +45,14 @@ def find_papers(slugs: list[str]) -> list[Paper]:
 
 def builder_of(paper: Paper) -> Callable[..., Any]:
     """The paper's `build`; this imports TensorFlow."""
-    return importlib.import_module(f"{PACKAGE}.{paper.slug}.experiment").build
+    return _module(paper, "experiment").build
 
 
 def figures_of(paper: Paper) -> dict[str, Callable[..., Any]]:
     """The paper's figures over many runs, by name."""
     if not (paper.folder / "figures.py").exists():
         return {}
-    return importlib.import_module(f"{PACKAGE}.{paper.slug}.figures").FIGURES
+    return _module(paper, "figures").FIGURES
 
 
 def claims_of(paper: Paper) -> "PaperClaims":
@@ -68,7 +70,7 @@ def claims_of(paper: Paper) -> "PaperClaims":
 
 def networks_of(paper: Paper) -> Callable[..., dict]:
     """Function from a recipe to the parameter counts of its networks."""
-    module = importlib.import_module(f"{PACKAGE}.{paper.slug}.experiment")
+    module = _module(paper, "experiment")
     from cai_keras.training.engine import count_parameters
 
     return lambda recipe: count_parameters(module.networks(recipe))
@@ -77,9 +79,14 @@ def networks_of(paper: Paper) -> Callable[..., dict]:
 def data_problems(paper: Paper) -> Callable[[str], list[str]]:
     """The paper's check of a data spec: one line with the fix for each problem."""
     if (paper.folder / "data.py").exists():
-        module = importlib.import_module(f"{PACKAGE}.{paper.slug}.data")
+        module = _module(paper, "data")
         if hasattr(module, "problems_of"):
             return module.problems_of
     from cai_keras.data.source import problems_of
 
     return problems_of
+
+
+def _module(paper: Paper, name: str) -> ModuleType:
+    load_tensorflow()
+    return importlib.import_module(f"{PACKAGE}.{paper.slug}.{name}")

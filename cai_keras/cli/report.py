@@ -1,6 +1,6 @@
 """`cai report`, `cai figure`, `cai tensorboard`: from finished runs alone."""
 
-import subprocess
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -60,6 +60,8 @@ def figure(
         drawn += _draw_run_figures(paper, groups, name or None)
     if not drawn:
         known = sorted({*papers.figures_of(paper), *_run_figure_names(groups)})
+        if not name or name in known:
+            raise UsageError(f"{output}: no run above the scale smoke to draw {target}")
         raise UsageError(f"{slug}: unknown figure {name!r}; {nearest(name, known)}")
     for path in drawn:
         console.print(str(path), markup=False, highlight=False, soft_wrap=True)
@@ -74,7 +76,8 @@ def tensorboard(
         raise UsageError(f"{output}: no such folder; cai train writes one")
     arguments = ["--logdir", str(output), "--host", "localhost", "--port", str(port)]
     command = [sys.executable, "-m", "tensorboard.main", *arguments]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)
+    # In this process's place, so that whoever ends `cai tensorboard` ends the server.
+    os.execv(sys.executable, command)
 
 
 def write_summary(output: Path, chosen, scale: str) -> None:

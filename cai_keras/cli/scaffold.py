@@ -21,6 +21,8 @@ def new(
     """Scaffold reproductions/SLUG: a small classifier to replace by your paper."""
     if not _SLUG.fullmatch(slug):
         raise UsageError(f"{slug!r}: expected lower case words joined by _")
+    if slug == "all":
+        raise UsageError("'all' is every paper to cai train; choose another name")
     folder = papers.papers_folder() / slug
     if folder.exists():
         raise UsageError(f"{folder}: is there already")

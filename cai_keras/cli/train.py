@@ -1,7 +1,6 @@
 """`cai train` and `cai evaluate`."""
 
 import datetime
-import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import Annotated
 import typer
 
 from cai_keras.cli import papers
+from cai_keras.cli.framework import load_tensorflow
 from cai_keras.cli.output import console, print_table
 from cai_keras.cli.progress import make_reporter
+from cai_keras.data.spec import DataSpec
 from cai_keras.errors import CaiError, UsageError
 from cai_keras.reporting.record import write_record
 from cai_keras.reporting.run_folder import RunFolder, find_run
@@ -61,6 +62,8 @@ def train(
     changes = list(sets or ())
     if precision is not None:
         changes.append(f"train.precision={precision}")
+    if data is not None:
+        _check_spec(data)
     planned = _plan(
         papers.find_papers(slugs), scale, _split(variant), data, changes,
         _seeds(seeds), output,
@@ -90,12 +93,13 @@ def evaluate(
         raise UsageError(f"{folder.path}: the run is {record.state}, not done")
     paper = papers.find_paper(record.paper)
     recipe = load_resolved(folder.config_path, paper.slug)
+    load_tensorflow()
     from cai_keras.training import engine
     from cai_keras.training.machine import describe_machine
 
     experiment = engine.restore(recipe, record.seed, folder, papers.builder_of(paper))
     metrics = engine.evaluate(experiment)
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     again = record.model_copy(
         update={
             "metrics": metrics,
@@ -159,10 +163,8 @@ def _run_all(todo: list[PlannedRun], strategy: str, resume: bool) -> list[Planne
     if not todo:
         return []
     _say("loading TensorFlow")
+    load_tensorflow()
     from cai_keras.training import engine
-
-    # Every run compiles its own step: TensorFlow takes that for repeated tracing.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
     engine.make_strategy(strategy)  # a wrong name is wrong usage, before any run
     reporter = make_reporter(console)
@@ -219,16 +221,24 @@ def _value(metric) -> str:
 
 
 def _split(names: list[str] | None) -> list[str]:
-    return [part for name in names or () for part in name.split(",") if part]
+    parts = [part for name in names or () for part in name.split(",") if part]
+    return list(dict.fromkeys(parts))
 
 
 def _seeds(text: str | None) -> list[int] | None:
     if text is None:
         return None
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(f"--seeds {text}: expected numbers such as 0,1,2") from None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise UsageError(f"--seeds {text}: expected numbers such as 0,1,2")
+    return list(dict.fromkeys(int(part) for part in parts))
+
+
+def _check_spec(text: str) -> None:
+    """Refuses a misspelt spec or a missing folder before TensorFlow is loaded."""
+    spec = DataSpec.parse(text)
+    if spec.kind == "folder":
+        _ = spec.folder
 
 
 def _say(text: str) -> None:

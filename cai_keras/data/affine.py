@@ -17,7 +17,7 @@ class AffineRanges:
 
     Attributes:
         rotation_degrees, shear, translation: largest absolute value; translation is
-            a share of the image's side.
+            a share of the distance between the first and the last pixel.
         scale: (smallest, largest) factor.
     """
 
@@ -34,8 +34,8 @@ def sample_affine(
     """Draws transforms.
 
     Returns:
-        float32 (count, 2, 3): maps centred coordinates (x, y, 1), in half image
-        sides, of a distorted image to those of the original.
+        float32 (count, 2, 3): maps centred coordinates (x, y, 1) of a distorted
+        image, -1 at the first pixel and 1 at the last, to those of the original.
     """
 
     def component(low, high, neutral):
@@ -47,7 +47,7 @@ def sample_affine(
     shear_y = component(-ranges.shear, ranges.shear, 0)
     scale_x = component(*ranges.scale, 1)
     scale_y = component(*ranges.scale, 1)
-    # A shift by a share of the side is twice that in half sides.
+    # A shift by a share of the whole is twice that in halves.
     shift = [component(-ranges.translation, ranges.translation, 0) * 2 for _ in "xy"]
     cosine, sine = np.cos(angle), np.sin(angle)
     rotation = _matrices(cosine, -sine, sine, cosine)

@@ -2,18 +2,30 @@
 
 import io
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from cai_keras.errors import DataError
 
 # A drawing is 105 x 105; nothing in these archives comes near this size.
 _MAX_MEMBER_BYTES = 64 << 20
+# What zipfile raises for damaged archives, beside its own error.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 @contextmanager
@@ -27,8 +39,8 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         archive = zipfile.ZipFile(path)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path}: no such file; download it and put it there") from None
+    except _DAMAGED as error:
         raise DataError(
             f"{path}: not a whole zip file ({error}); download it again"
         ) from None
@@ -46,7 +58,7 @@ def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
         raise DataError(
             f"{archive.filename}: the member {name} is missing; download it again"
         ) from None
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError) as error:
+    except _DAMAGED as error:
         raise DataError(
             f"{archive.filename}: {name} is damaged ({error}); download it again"
         ) from None
@@ -58,7 +70,7 @@ def read_grey_image(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image.convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (*_DAMAGED, Image.DecompressionBombError, SyntaxError) as error:
         raise DataError(
             f"{archive.filename}: {name} is not a readable image ({error}); "
             "download it again"
@@ -67,9 +79,15 @@ def read_grey_image(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
     name = PurePosixPath(member.filename.replace("\\", "/"))
-    if name.is_absolute() or ".." in name.parts or ":" in name.parts[0:1]:
-        raise DataError(f"{path}: the member {member.filename!r} leads out of the zip")
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise DataError(f"{path}: the member {member.filename!r} is a link")
-    if member.file_size > _MAX_MEMBER_BYTES:
-        raise DataError(f"{path}: the member {member.filename!r} is over 64 MiB")
+    problem = None
+    if name.is_absolute() or ".." in name.parts or ":" in "".join(name.parts[:1]):
+        problem = "leads out of the zip"
+    elif stat.S_ISLNK(member.external_attr >> 16):
+        problem = "is a link"
+    elif member.file_size > _MAX_MEMBER_BYTES:
+        problem = "is over 64 MiB"
+    if problem:
+        raise DataError(
+            f"{path}: the member {member.filename!r} {problem}; "
+            "download it again from its publisher"
+        )

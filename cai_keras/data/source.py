@@ -5,19 +5,25 @@ Embedded sets and folders are prepared on first use, in the TFDS data folder
 downloaded by surprise: `cai data prepare` does that.
 """
 
+import contextlib
 import fcntl
 import hashlib
+import io
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import absl.logging
 import tensorflow_datasets as tfds
 
 from cai_keras.data.builders.digits import Digits
 from cai_keras.data.builders.glyphs import Glyphs
 from cai_keras.data.spec import DataSpec
 from cai_keras.errors import DataError, UsageError, choose
+
+_LOG = logging.getLogger(__name__)
 
 EMBEDDED = {"glyphs": Glyphs, "digits": Digits}
 
@@ -43,6 +49,9 @@ def open_folder(builder_class, folder: Path) -> tfds.core.DatasetBuilder:
     The prepared copy is keyed by the names and the content of the files in
     `folder`, so that changed files are never answered from an old copy.
     """
+    if not any(folder.iterdir()):
+        fix = builder_class.MANUAL_DOWNLOAD_INSTRUCTIONS
+        raise DataError(f"{folder}: is empty. {fix}")
     key = _fingerprint(folder)
     builder = builder_class(data_dir=data_root() / "folders" / key)
     _prepare(builder, folder)
@@ -70,9 +79,12 @@ def read_split(builder: tfds.core.DatasetBuilder, split: str):
             read_config=tfds.ReadConfig(interleave_cycle_length=1),
         )
     except (AssertionError, FileNotFoundError):
+        name = builder.name
+        if builder.builder_config:
+            name += f"/{builder.builder_config.name}"
         raise DataError(
-            f"tfds:{builder.name} is not prepared in {builder.data_dir}; "
-            f"run: cai data prepare tfds:{builder.name}"
+            f"tfds:{name} is not prepared in {builder.data_dir}; "
+            f"run: cai data prepare tfds:{name}"
         ) from None
     except ValueError as error:
         reason = str(error).splitlines()[0]
@@ -102,9 +114,13 @@ def _prepare(builder: tfds.core.DatasetBuilder, manual_dir: Path | None) -> None
         try_download_gcs=False,
         register_checksums=False,
     )
-    with _lock(Path(builder.data_dir)), _quiet_progress():
+    with _lock(Path(builder.data_dir)), _quiet():
         if not builder.is_prepared():
+            _LOG.info("preparing %s, once", builder.name)
             builder.download_and_prepare(download_config=config)
+        elif not builder.info.splits:
+            # Another process prepared it after this builder had looked.
+            builder.info.read_from_directory(builder.data_dir)
 
 
 @contextmanager
@@ -117,10 +133,17 @@ def _lock(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_progress() -> Iterator[None]:
-    # TFDS's bars are meant for downloads of minutes; these sets take seconds.
+def _quiet() -> Iterator[None]:
+    """TFDS's bars and notes are meant for downloads; these sets take seconds."""
     tfds.disable_progress_bar()
-    yield
+    before = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        absl.logging.set_verbosity(before)
+        tfds.enable_progress_bar()
 
 
 def _fingerprint(folder: Path) -> str:

@@ -74,6 +74,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and self.scale
             and self.center
             and not self.synchronized
+            # The kernel has float32 statistics and no float64 at all.
+            and self.variable_dtype == "float32"
             # The kernel refuses a smaller epsilon on a GPU.
             and self.epsilon >= 1.001e-5
         )

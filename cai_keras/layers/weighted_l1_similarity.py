@@ -39,6 +39,11 @@ class WeightedL1Similarity(keras.layers.Layer):
 
     def build(self, input_shape):
         first, second = _check_pair(input_shape)
+        if not isinstance(first, (list, tuple)):
+            raise ValueError(
+                "WeightedL1Similarity needs a pair of embeddings, received one of "
+                f"shape {tuple(input_shape)}"
+            )
         if first[-1] != second[-1]:
             raise ValueError(
                 "WeightedL1Similarity needs embeddings of equal length, received "

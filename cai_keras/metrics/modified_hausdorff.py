@@ -28,7 +28,13 @@ def modified_hausdorff(first: np.ndarray, second: np.ndarray) -> float:
         first, second: float (points, 2), not empty; unit: pixels.
     Returns:
         float >= 0 in pixels; 0 only for equal sets of points.
+    Raises:
+        ValueError: a set is empty.
     """
+    if len(first) == 0 or len(second) == 0:
+        raise ValueError(
+            f"expected points in both sets, received {len(first)} and {len(second)}"
+        )
     forward, _ = cKDTree(second).query(first)
     backward, _ = cKDTree(first).query(second)
     return float(max(forward.mean(), backward.mean()))

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -33,5 +34,6 @@ def write_tensorboard_image(folder: Path, name: str, png: bytes) -> None:
         if old.name.endswith(f".{name}"):
             old.unlink()
     writer = EventFileWriter(str(folder), filename_suffix=f".{name}")
-    writer.add_event(Event(step=0, summary=Summary(value=[value])))
+    summary = Summary(value=[value])
+    writer.add_event(Event(wall_time=time.time(), step=0, summary=summary))
     writer.close()

@@ -5,7 +5,7 @@ import io
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from cai_keras.reporting.claims import EffectClaim, ValueClaim
@@ -91,8 +91,7 @@ def to_markdown(rows: Sequence[Row], columns: Mapping[str, str] = COLUMNS) -> st
         "|" + "---|" * len(columns),
     ]
     for row in rows:
-        cells = [str(getattr(row, key)).replace("|", "\\|") for key in columns]
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append(_markdown_line(str(getattr(row, key)) for key in columns))
     return "\n".join([*lines, "", LEGEND, ""])
 
 
@@ -127,12 +126,12 @@ def measured_rows(records: Sequence[Record]) -> list[dict[str, str]]:
                 if entry.value is not None:
                     changed = _changes(record)
                     key = (
-                        record.paper, record.scale, record.dataset.name, metric,
+                        record.paper, record.scale, *_data_key(record), metric,
                         record.variant, *changed,
                     )  # fmt: skip
                     groups[key].append((record, entry))
     rows = []
-    for (paper, scale, data, metric, variant, *changed), found in sorted(
+    for (paper, scale, data, _, metric, variant, *changed), found in sorted(
         groups.items(), key=lambda item: item[0]
     ):
         values = [entry.value for _, entry in found]
@@ -162,8 +161,12 @@ def measured_markdown(records: Sequence[Record]) -> str:
     if not rows:
         return "No finished run.\n"
     lines = ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
-    lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
+    lines += [_markdown_line(row.values()) for row in rows]
     return "\n".join([*lines, ""])
+
+
+def _markdown_line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 FORMATS = {"md": to_markdown, "csv": to_csv, "json": to_json}
@@ -176,7 +179,7 @@ def _groups(records: Sequence[Record]) -> dict:
     """
     groups: dict = defaultdict(lambda: defaultdict(list))
     for record in records:
-        key = (record.scale, record.dataset.name, _changes(record))
+        key = (record.scale, *_data_key(record), _changes(record))
         groups[key][record.variant].append(record)
     return dict(sorted(groups.items()))
 
@@ -239,6 +242,11 @@ def _protocol(record: Record, paper_steps: int) -> str:
 def _changes(record: Record) -> tuple[str, ...]:
     """What `--set` changed; `--data` shows as the data set."""
     return tuple(t for t in record.overrides if not t.startswith("data.spec="))
+
+
+def _data_key(record: Record) -> tuple[str, str]:
+    """Name and kind of source: one set from TFDS and from a folder may differ."""
+    return record.dataset.name, record.dataset.spec.partition(":")[0]
 
 
 def _machine(record: Record) -> str:

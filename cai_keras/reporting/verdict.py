@@ -54,8 +54,9 @@ def judge_value(
     values, missing = _values(claim.metric, {r.seed: r for r in records})
     summary = _summary(list(values.values()))
     broken = [r for r in records if r.state == "failed"]
-    if broken or (missing and not values):
-        return Verdict("failed", **summary, note=_reason(broken or records, claim))
+    empty = [r for r in records if r.state == "done" and r.seed in missing]
+    if broken or empty:
+        return Verdict("failed", **summary, note=_reason(broken or empty, claim))
     if not values:
         return Verdict("not run", note="no finished run")
     reduced = _why_reduced(records[0])
@@ -128,8 +129,12 @@ def _values(metric: str, records: Mapping[int, Record]):
 def _broadcast(
     values: dict[int, float], others: Mapping[int, float], records: Sequence[Record]
 ) -> dict[int, float]:
-    """One run of a method that learns nothing stands for every seed."""
-    if len(values) == 1 and records[0].steps_planned == 0:
+    """One run of a method without weights stands for every seed.
+
+    An untrained network is not such a method: its random weights depend on the seed.
+    """
+    first = records[0] if records else None
+    if len(values) == 1 and first.steps_planned == 0 and not first.parameters:
         return dict.fromkeys(others or values, next(iter(values.values())))
     return values
 

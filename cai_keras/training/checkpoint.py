@@ -26,6 +26,9 @@ class CheckpointStore:
             seconds=self.seconds,
             state={name: variable.value for name, variable in state.items()},
         )
+        # The manager saves this counter too; TensorFlow creates it when it is first
+        # asked for, and `assert_consumed` would miss it in a new process.
+        _ = self._checkpoint.save_counter
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, str(folder), max_to_keep=keep
         )
@@ -54,7 +57,8 @@ class CheckpointStore:
             try:
                 self._checkpoint.read(path).assert_consumed()
                 return problems
-            except (tf.errors.OpError, AssertionError, ValueError) as error:
+            # A file that was cut short is an IndexError.
+            except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
                 reason = str(error).strip().splitlines()[0][:120]
                 problems.append(f"{path} cannot be read ({reason})")
         if problems:

@@ -150,13 +150,16 @@ class Paper:
         return self._check(values, scale, variant, tuple(overrides), data is not None)
 
     def _check(self, values, scale, variant, overrides, data_overridden) -> Recipe:
+        for name in ("data", "model", "evaluate"):  # a layer can fill a null of base
+            if isinstance(values[name], Mapping):
+                _check_keys(values[name], self.source, (name,))
         schema = create_model(
             "Recipe",
             __base__=Strict,
             seeds=(list[int], ...),
             train=(TrainSettings, ...),
             **{
-                name: (_section(name, self.file.base[name]), ...)
+                name: (_section(name, self.file.base[name], values[name]), ...)
                 for name in ("data", "model", "evaluate")
             },
         )
@@ -164,7 +167,9 @@ class Paper:
             parsed = schema.model_validate(values)
         except ValidationError as error:
             layers = (("variants", variant), ("scales", scale), ("base",))
-            raise UsageError(explain(error, schema, self.source, layers)) from None
+            raise UsageError(
+                explain(error, schema, self.source, layers, overrides)
+            ) from None
         return Recipe(
             slug=self.slug,
             scale=scale,
@@ -210,9 +215,16 @@ def load_resolved(path: Path, slug: str) -> Recipe:
     """
     source = YamlSource(path)
     document = source.data
-    if not isinstance(document, dict) or set(document) != _RESOLVED_KEYS:
+    values = document.get("recipe") if isinstance(document, dict) else None
+    complete = (
+        isinstance(values, dict)
+        and set(document) == _RESOLVED_KEYS
+        and {"seeds", *SECTIONS} <= set(values)
+    )
+    if not complete:
         raise UsageError(f"{path}: not the resolved config.yaml of a run")
-    values = document["recipe"]
+    for name in ("data", "model", "evaluate"):
+        _check_keys(values[name], source, ("recipe", name))
     stub = PaperFile.model_construct(base=values)
     paper = Paper(slug, path.parent, stub, source)
     return paper._check(
@@ -257,6 +269,12 @@ def _check_structure(paper: Paper) -> None:
             raise UsageError(f"{where}: unknown key; {nearest(key, sorted(expected))}")
     for key in sorted(expected - set(file.base)):
         raise UsageError(f"{source.where(('base',))}: the key {key!r} is missing")
+    for name in ("data", "model", "evaluate"):
+        _check_keys(file.base[name], source, ("base", name))
+    for key, kind in (("spec", str), ("batch_size", int)):  # the engine's own
+        if not isinstance(file.base["data"].get(key), kind):
+            where = source.where(("base", "data", key))
+            raise UsageError(f"{where}: this key is missing or no {kind.__name__}")
     for key in file.scales:
         if key not in SCALES:
             where = source.where(("scales", key))
@@ -280,6 +298,19 @@ def _check_structure(paper: Paper) -> None:
             where = source.where(("networks", str(index)))
             close = nearest(network.variant, file.variants)
             raise UsageError(f"{where}: unknown variant {network.variant!r}; {close}")
+
+
+def _check_keys(section, source, keys: tuple[str, ...]) -> None:
+    """A section is a mapping whose keys can be attributes of a recipe's section."""
+    if not isinstance(section, Mapping):
+        where = source.where(keys)
+        raise UsageError(f"{where}: expected a mapping, found {section!r}")
+    for key, value in section.items():
+        here = (*keys, str(key))
+        if not isinstance(key, str) or key.startswith("_") or hasattr(BaseModel, key):
+            raise UsageError(f"{source.where(here)}: no key may have this name")
+        if isinstance(value, Mapping):
+            _check_keys(value, source, here)
 
 
 def _merge(values, layer, source, prefix, keys):
@@ -318,13 +349,18 @@ def _apply_set(values: dict, text: str) -> dict:
     return _merge(values, layer, YamlSource("--set", "{}"), (), ())
 
 
-def _section(name: str, values: Any) -> type[BaseModel]:
-    """A strict model whose keys and types are those of `base`."""
-    if not isinstance(values, Mapping):
-        raise UsageError(f"base.{name}: expected a mapping, found {values!r}")
+def _section(name: str, base: Any, values: Any) -> type[BaseModel]:
+    """A strict model whose keys and types are those of `base`.
+
+    A key that is null in `base` takes the type of its merged value, so that a
+    mapping is a section whichever layer it stands in.
+    """
+    if not isinstance(base, Mapping):
+        raise UsageError(f"base.{name}: expected a mapping, found {base!r}")
+    merged = values if isinstance(values, Mapping) else {}
     fields = {
-        str(key): (_type_of(f"{name}.{key}", value), ...)
-        for key, value in values.items()
+        str(key): (_type_of(f"{name}.{key}", value, merged.get(key)), ...)
+        for key, value in base.items()
     }
     config = ConfigDict(
         extra="forbid", frozen=True, strict=True, protected_namespaces=()
@@ -332,12 +368,12 @@ def _section(name: str, values: Any) -> type[BaseModel]:
     return create_model(f"{name.title()}Section", __config__=config, **fields)
 
 
-def _type_of(name: str, value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return _section(name, value)
-    if isinstance(value, list):
-        kinds = {_type_of(name, item) for item in value}
+def _type_of(name: str, base: Any, value: Any) -> Any:
+    if base is None:
+        return None if value is None else _type_of(name, value, value)
+    if isinstance(base, Mapping):
+        return _section(name, base, value)
+    if isinstance(base, list):
+        kinds = {_type_of(name, item, item) for item in base}
         return list[kinds.pop()] if len(kinds) == 1 else list[Any]
-    if value is None:
-        return Any
-    return type(value)
+    return type(base)

@@ -2,6 +2,7 @@
 
 import datetime
 import gc
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from typing import Protocol
 import keras
 import tensorflow as tf
 
-from cai_keras.errors import RunError
+from cai_keras.errors import CaiError, RunError
 from cai_keras.reporting.atomic import write_atomic
 from cai_keras.reporting.pictures import png_bytes
 from cai_keras.reporting.record import (
@@ -132,6 +133,8 @@ class _Run:
         write_atomic(
             request.folder.config_path, resolved_yaml(self.recipe, request.seed)
         )
+        if not request.resume:  # a later --resume must not find an older run's
+            shutil.rmtree(request.folder.checkpoints, ignore_errors=True)
         self.store = CheckpointStore(
             request.folder.checkpoints,
             _state(self.experiment),
@@ -144,7 +147,8 @@ class _Run:
         self.steady_examples = 0
         previous = request.folder.record() if request.resume else None
         self.earlier_seconds = previous.wall_seconds if previous else 0.0
-        self.log = RunLog(request.folder, self.done)
+        planned = sum(phase.steps for phase in self.experiment.phases)
+        self.log = RunLog(request.folder, self.done, self.done == planned)
         stack.callback(self.log.close)
         for problem in problems:
             self._say(problem)
@@ -164,8 +168,12 @@ class _Run:
             self._write("interrupted", reason=str(error))
             raise
         except Exception as error:
-            self._write("failed", reason=str(error).splitlines()[0][:300])
-            raise
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            self._write("failed", reason=lines[0][:300])
+            if isinstance(error, CaiError):
+                raise
+            kind = type(error).__name__
+            raise RunError(f"{kind}: {lines[0][:300]} (--debug shows more)") from error
         finally:
             self.reporter.stop()
         self._write("done", metrics=metrics)
@@ -265,8 +273,20 @@ class _Run:
             network.save(folder / f"{name}.keras")
 
     def _save(self) -> None:
+        self._refuse_bad_weights()
         self.store.save(self.done, self.train_seconds)
         self._write("running")
+
+    def _refuse_bad_weights(self) -> None:
+        """A finite loss can have a NaN gradient: only the next loss would show it."""
+        for name, network in self.experiment.networks().items():
+            for weight in network.weights:
+                if not keras.ops.all(keras.ops.isfinite(weight)):
+                    saved = self.store.newest or "none was written"
+                    raise RunError(
+                        f"network {name!r}: {weight.path} is not finite after step "
+                        f"{self.done}; last good checkpoint: {saved}"
+                    )
 
     def _say(self, text: str) -> None:
         self.reporter.message(text)

@@ -56,7 +56,9 @@ class Learner(keras.Model):
     ):
         super().__init__(**kwargs)
         self.networks = dict(networks)
-        self.update_optimizers = dict(optimizers)
+        self.update_optimizers = {
+            name: self._scaling(optimizer) for name, optimizer in optimizers.items()
+        }
         self._check_updates()
         self.compile(jit_compile=False)
 
@@ -88,6 +90,11 @@ class Learner(keras.Model):
         for name, optimizer in self.update_optimizers.items():
             for index, variable in enumerate(optimizer.variables):
                 state[f"optimizers/{name}/{index:04d}/{variable.path}"] = variable
+        # A learner's own random seeds: a GAN draws its noise here.
+        known = {id(variable) for variable in state.values()}
+        own = [variable for variable in self.variables if id(variable) not in known]
+        for index, variable in enumerate(own):
+            state[f"learner/{index:04d}/{variable.path}"] = variable
         return state
 
     def train_step(self, data: Batch) -> dict[str, Any]:
@@ -100,6 +107,13 @@ class Learner(keras.Model):
     def call(self, inputs):
         """A learner is no layer: call its networks."""
         raise TypeError(f"call one of the networks: {sorted(self.networks)}")
+
+    def _scaling(self, optimizer):
+        """With mixed_float16 the loss is scaled, as Keras's `compile` does it."""
+        ready = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if self.dtype_policy.name != "mixed_float16" or ready:
+            return optimizer
+        return keras.optimizers.LossScaleOptimizer(optimizer, name=optimizer.name)
 
     def _check_updates(self) -> None:
         names = [update.name for update in self.updates()]

@@ -22,12 +22,13 @@ class RunLog:
     Args:
         folder: of the run.
         first_step: rows of later steps are dropped: a resumed run repeats them.
+        is_trained: only the evaluation after training is left to do, and repeated.
     """
 
-    def __init__(self, folder: RunFolder, first_step: int):
+    def __init__(self, folder: RunFolder, first_step: int, is_trained: bool = False):
         self._folder = folder
         folder.path.mkdir(parents=True, exist_ok=True)
-        _cut_csv(folder, first_step)
+        _cut_csv(folder, first_step, is_trained)
         self._csv_file = open(folder.metrics_path, "a", newline="")  # noqa: SIM115
         self._csv = csv.writer(self._csv_file, lineterminator="\n")
         self._text = open(folder.log_path, "a")  # noqa: SIM115
@@ -96,13 +97,17 @@ def _plain(value: Any) -> bool | int | float | str:
     return str(value)
 
 
-def _cut_csv(folder: RunFolder, first_step: int) -> None:
+def _cut_csv(folder: RunFolder, first_step: int, is_trained: bool) -> None:
     rows = []
     if folder.metrics_path.exists():
         with open(folder.metrics_path, newline="") as file:
             for row in csv.reader(file):
                 # A killed writer can leave half a row at the end.
-                if len(row) == 3 and row[0].isdigit() and int(row[0]) <= first_step:
+                if len(row) != 3 or not row[0].isdigit():
+                    continue
+                step, is_train = int(row[0]), row[1].startswith("train/")
+                repeated = is_trained and step == first_step and not is_train
+                if 0 < step <= first_step and not repeated:
                     rows.append(row)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

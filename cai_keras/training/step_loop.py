@@ -37,6 +37,7 @@ class StepLoop:
     """
 
     def __init__(self, learner: Learner, element_spec: Any):
+        self._learner = learner  # a traced function does not keep variables alive
         step = tf.function(learner.train_step, autograph=False)
         self._step = step.get_concrete_function(element_spec)
         self.loss_names = tuple(self._step.structured_outputs)

@@ -18,6 +18,7 @@ def explain(
     schema: type[BaseModel],
     source: YamlSource,
     layers: Sequence[tuple[str, ...]],
+    overrides: Sequence[str] = (),
 ) -> str:
     """The first errors of `error`, each where the user can mend it.
 
@@ -26,18 +27,25 @@ def explain(
         source: the file, for line numbers.
         layers: key paths of the layers that were merged, last one first; the
             first layer that holds the offending key is named.
+        overrides: `KEY.PATH=VALUE` texts laid over all of them.
     """
     details = error.errors(include_url=False)
-    lines = [_line(item, schema, source, layers) for item in details[:_MOST_LINES]]
+    lines = [
+        _line(item, schema, source, layers, overrides) for item in details[:_MOST_LINES]
+    ]
     left = len(details) - len(lines)
     if left:
         lines[-1] += f" (and {left} more)"
     return "\n".join(lines)
 
 
-def _line(item, schema, source, layers) -> str:
+def _line(item, schema, source, layers, overrides) -> str:
     keys, model = _resolve(item["loc"], schema)
     where = source.where(_layer_of(keys, source, layers))
+    path = ".".join(keys)
+    for text in overrides:
+        if f"{path}.".startswith(text.partition("=")[0] + "."):
+            where = f"--set {text}"
     if item["type"] == "extra_forbidden":
         return f"{where}: unknown key; {nearest(keys[-1], _field_names(model))}"
     if item["type"] == "missing":

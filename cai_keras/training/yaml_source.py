@@ -33,6 +33,11 @@ class YamlSource:
             self.data: Any = yaml.load(text, Loader=_Loader)  # noqa: S506: safe
         except yaml.YAMLError as error:
             raise UsageError(self._describe(error)) from None
+        except RecursionError:
+            raise UsageError(f"{path}:1: nested too deeply, or in itself") from None
+        # PyYAML lets these out for scalars such as 2001-99-99 and `!!int x`.
+        except (ValueError, LookupError, AttributeError) as error:
+            raise UsageError(f"{path}:1: a value cannot be read ({error})") from None
 
     def where(self, keys: tuple[str, ...]) -> str:
         """`file:line: a.b.c` for a key path; the nearest parent's line if absent."""

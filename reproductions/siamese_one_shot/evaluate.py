@@ -10,7 +10,8 @@ from cai_keras.metrics.one_shot import count_correct
 from cai_keras.reporting.record import Metric
 from cai_keras.training.inference import predict_in_batches
 
-from .data import Drawings, OneShotRuns, sample_pairs
+from .data import Drawings, OneShotRuns
+from .sampling import sample_pairs
 
 _BATCH = 256
 _VERIFICATION_SEED = 7  # the test pairs are the same for every run

@@ -9,7 +9,7 @@ from cai_keras.errors import choose
 from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.optimizers import make_optimizer
 
-from . import data, evaluate, figures
+from . import data, evaluate, figures, sampling
 from .learner import LEARNERS
 from .model import ENCODERS, build_siamese
 
@@ -53,7 +53,8 @@ def build(recipe, seed: int) -> Experiment:
             "verification_accuracy_percent": verification,
         }
 
-    drawn = {"trials": partial(figures.draw_trials, scorer, drawings.runs)}
+    trials = partial(figures.draw_trials, scorer, drawings.runs, drawings.info.name)
+    drawn = {"trials": trials}
     if recipe.model.network == "convolutional":
         drawn["filters"] = partial(figures.draw_filters, network)
     return Experiment(
@@ -84,7 +85,7 @@ def _phase(recipe, network, drawings, seed: int) -> Phase:
         affine.probability,
     )
     if recipe.model.learning_rule == "matching":
-        batches = data.group_batches(
+        batches = sampling.group_batches(
             drawings,
             recipe.data.group_characters,
             ranges,
@@ -93,7 +94,7 @@ def _phase(recipe, network, drawings, seed: int) -> Phase:
             seed,
         )
     else:
-        batches = data.pair_batches(
+        batches = sampling.pair_batches(
             drawings,
             round(recipe.data.pairs * recipe.data.pairs_share),
             recipe.data.distortions,

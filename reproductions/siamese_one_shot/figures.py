@@ -22,10 +22,10 @@ PUBLISHED = {
 }
 
 
-def draw_trials(scorer, runs, run: int = 0) -> Figure:
+def draw_trials(scorer, runs, data_name: str, run: int = 0) -> Figure:
     """Items of one run, each beside the 20 classes ranked by the scorer.
 
-    The right class has a green frame; a red frame marks a wrong first answer.
+    The right class has a green frame; an orange frame marks a wrong first answer.
     """
     scores = np.asarray(scorer.one_shot(runs.items[run], runs.classes[run]))
     ways = scores.shape[1]
@@ -48,8 +48,8 @@ def draw_trials(scorer, runs, run: int = 0) -> Figure:
         for rank in range(1, ways + 1):
             axes[0, rank].set_title(str(rank), fontsize=7)
         figure.suptitle(
-            f"Run {run + 1}: classes ranked by similarity "
-            "(green: right, red: wrong first answer)",
+            f"{data_name}, run {run + 1}: classes ranked by similarity "
+            "(green: right, orange: wrong first answer)",
             fontsize=8,
         )
     return figure
@@ -93,7 +93,7 @@ def draw_accuracies(runs) -> Figure:
             values.setdefault(run.record.variant, []).append(metric.value)
     names = sorted(values, key=lambda name: np.mean(values[name]))
     first = runs[0].record
-    stand_in = " (stand-in: not comparable)" if first.dataset.stand_in else ""
+    stand_in = ": not comparable" if first.dataset.stand_in else ""
     with figure_style():
         figure, axis = plt.subplots(figsize=(7, 0.32 * (len(names) + 8) + 1))
         rows = [(n, np.mean(values[n]), np.std(values[n]), "#0072B2") for n in names]
@@ -110,7 +110,7 @@ def draw_accuracies(runs) -> Figure:
         axis.grid(axis="y", visible=False)
         axis.set_xlabel("20-way one-shot accuracy, percent")
         axis.set_title(
-            f"Published on Omniglot (grey) and ours on {first.dataset.name}{stand_in}, "
+            f"Published on Omniglot (grey) and ours on {_data_name(first)}{stand_in}, "
             f"{first.scale} scale (blue)",
             fontsize=9,
             loc="right",
@@ -146,10 +146,15 @@ def draw_progress(runs) -> Figure:
         axis.set_xscale("log")
         axis.set_xlabel("image pairs seen (two images each, comparisons not counted)")
         axis.set_ylabel("validation 20-way one-shot accuracy, percent")
-        axis.legend(fontsize=8)
+        if axis.lines:
+            axis.legend(fontsize=8)
         record = runs[0].record
-        axis.set_title(f"{record.dataset.name}, {record.scale} scale", fontsize=9)
+        axis.set_title(f"{_data_name(record)}, {record.scale} scale", fontsize=9)
     return figure
+
+
+def _data_name(record) -> str:
+    return record.dataset.name + (" (stand-in)" if record.dataset.stand_in else "")
 
 
 def _pairs_per_step(run) -> int:

@@ -24,7 +24,8 @@ class SiameseNetwork(keras.Model):
         super().__init__(**kwargs)
         self.encoder = encoder
         self.similarity = similarity
-        similarity.build((encoder.output_shape, encoder.output_shape))
+        if not similarity.built:  # loaded from a file, it is
+            similarity.build((encoder.output_shape, encoder.output_shape))
         self.built = True
 
     def call(self, inputs, training=None):
@@ -92,7 +93,11 @@ def apply_convolutions(image, model):
             name=f"conv{number}",
         )(x)
         if model.batch_norm is not None:
-            x = BatchNormalization(**model.batch_norm, name=f"norm{number}")(x)
+            x = BatchNormalization(
+                momentum=model.batch_norm.momentum,
+                epsilon=model.batch_norm.epsilon,
+                name=f"norm{number}",
+            )(x)
         x = layers.ReLU(name=f"relu{number}")(x)
         if pool:
             x = layers.MaxPooling2D(2, name=f"pool{number}")(x)

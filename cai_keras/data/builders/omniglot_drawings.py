@@ -65,17 +65,7 @@ class OmniglotDrawings(tfds.core.GeneratorBasedBuilder):
         return {split: self._generate_examples(path) for split, path in found.items()}
 
     def _generate_examples(self, path: Path) -> Iterator[tuple[int, dict]]:
-        with open_archive(path) as archive:
-            names = sorted(n for n in archive.namelist() if n.endswith(".png"))
-            if not names:
-                raise DataError(f"{path}: holds no PNG file")
-            for index, name in enumerate(names):
-                image = read_grey_image(archive, name)
-                if image.shape != (SIDE, SIDE):
-                    raise DataError(
-                        f"{path}: {name} has shape {image.shape}, expected 105 x 105"
-                    )
-                yield index, {"image": image[..., None], **_labels(path, name)}
+        yield from enumerate(_read_drawings(path))
 
 
 def find_archives(folder: Path) -> dict[str, Path]:
@@ -103,11 +93,23 @@ def check_archives(folder: Path) -> None:
     if "test" not in found:
         raise DataError(f"{folder}: no images_evaluation.zip of Omniglot there")
     for path in found.values():
-        with open_archive(path) as archive:
-            for name in archive.namelist():
-                if name.endswith(".png"):
-                    _labels(path, name)
-                    read_grey_image(archive, name)
+        for _ in _read_drawings(path):
+            pass
+
+
+def _read_drawings(path: Path) -> Iterator[dict]:
+    with open_archive(path) as archive:
+        names = sorted(n for n in archive.namelist() if n.endswith(".png"))
+        if not names:
+            raise DataError(f"{path}: holds no PNG file")
+        for name in names:
+            labels = _labels(path, name)
+            image = read_grey_image(archive, name)
+            if image.shape != (SIDE, SIDE):
+                raise DataError(
+                    f"{path}: {name} has shape {image.shape}, expected 105 x 105"
+                )
+            yield {"image": image[..., None], **labels}
 
 
 def _labels(path: Path, name: str) -> dict[str, str | int]:

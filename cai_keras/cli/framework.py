@@ -1,0 +1,33 @@
+"""Imports TensorFlow without the notes that its libraries print while loading."""
+
+import os
+import sys
+import tempfile
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow, Keras and TFDS; a failure shows all that was printed.
+
+    The notes (CPU features, absent GPUs) are written by C++ code before any log level
+    takes effect, so standard error itself is set aside during the import.
+    """
+    if "tensorflow" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            import keras
+            import tensorflow as tf
+            import tensorflow_datasets as tfds
+
+            # Both load lazily; touching them makes their libraries speak now.
+            _ = (tf.config.list_logical_devices, keras.Model, tfds.core)
+        except BaseException:
+            notes.seek(0)
+            os.write(kept, notes.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,76 @@
+"""TFDS's own test case for our builders: metadata, encoding, splits, reloading."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from cai_keras.data.builders import glyphs
+from cai_keras.data.builders.digits import Digits
+from cai_keras.data.builders.omniglot_drawings import OmniglotDrawings
+from cai_keras.data.builders.omniglot_one_shot import OmniglotOneShot
+
+pytest.importorskip("dill", reason="tfds.testing's test case imports dill")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tiny_archives(tmp_path_factory):
+    """Dummy data of every case; their names say which builder reads them."""
+    folder = tmp_path_factory.mktemp("dummy_data")
+    # Every drawing differs: TFDS's case finds examples that are in two splits.
+    for seed, name in enumerate(("background", "evaluation")):
+        rng = np.random.default_rng(seed)
+        with zipfile.ZipFile(folder / f"images_{name}.zip", "w") as archive:
+            for drawer in (1, 2, 3):
+                member = f"images_{name}/Greek/character01/0001_{drawer:02d}.png"
+                archive.writestr(member, _png(rng))
+    rng = np.random.default_rng(2)
+    with zipfile.ZipFile(folder / "all_runs.zip", "w") as archive:
+        for run in range(1, 21):
+            lines = []
+            for number in range(1, 21):
+                item = f"run{run:02d}/test/item{number:02d}.png"
+                training = f"run{run:02d}/training/class{number:02d}.png"
+                archive.writestr(item, _png(rng))
+                archive.writestr(training, _png(rng))
+                lines.append(f"{item} {training}")
+            archive.writestr(f"run{run:02d}/class_labels.txt", "\n".join(lines))
+    for case in (DigitsCase, GlyphsCase, OmniglotDrawingsCase, OmniglotOneShotCase):
+        case.EXAMPLE_DIR = str(folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_glyphs():
+    # Thirty alphabets take seconds; the generator is the same for two.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(glyphs, "SPLITS", {"train": range(0, 1), "test": range(20, 21)})
+        yield
+
+
+def _png(rng):
+    buffer = io.BytesIO()
+    Image.fromarray(rng.random((105, 105)) < 0.9).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class DigitsCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = Digits
+    SPLITS = {"train": 1297, "test": 500}  # noqa: RUF012 (the base class's form)
+
+
+class GlyphsCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = glyphs.Glyphs
+    SPLITS = {"train": 400, "test": 400}  # noqa: RUF012
+
+
+class OmniglotDrawingsCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = OmniglotDrawings
+    SPLITS = {"train": 3, "test": 3}  # noqa: RUF012
+
+
+class OmniglotOneShotCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = OmniglotOneShot
+    SPLITS = {"test": 20}  # noqa: RUF012

@@ -1,0 +1,158 @@
+"""Labelled images: every example once an epoch, any step can be the first."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cai_keras.data.classification import (
+    LabelledImages,
+    batches_from_step,
+    load_classification,
+    shuffled_indices,
+)
+from cai_keras.errors import UsageError
+
+
+def indices(first_step, num_steps, batch_size, count, seed=0):
+    """The indices of some consecutive steps, one after the other."""
+    steps = range(first_step, first_step + num_steps)
+    batches = [
+        shuffled_indices(tf.constant(step, tf.int64), batch_size, count, seed).numpy()
+        for step in steps
+    ]
+    return np.concatenate(batches)
+
+
+@pytest.fixture
+def ten_images():
+    """Example i is a picture of i / 255 with label i."""
+    labels = np.arange(10, dtype=np.int32)
+    images = np.repeat(labels[:, None], 4, axis=1).reshape(10, 2, 2, 1) / np.float32(
+        255
+    )
+    return LabelledImages(images, labels)
+
+
+def take(dataset, count):
+    return list(itertools.islice(dataset.as_numpy_iterator(), count))
+
+
+@pytest.mark.parametrize(("batch_size", "count"), [(4, 12), (5, 12), (7, 3), (1, 1)])
+def test_an_epoch_visits_every_example_once(batch_size, count):
+    # count steps of batch_size are batch_size whole epochs.
+    visited = indices(0, count, batch_size, count).reshape(batch_size, count)
+
+    np.testing.assert_array_equal(np.sort(visited), [list(range(count))] * batch_size)
+
+
+def test_every_epoch_has_an_order_of_its_own():
+    # 6 epochs of 30: two equal orders have probability 15 / 30!.
+    epochs = indices(0, 18, 10, 30).reshape(6, 30)
+
+    assert len({tuple(epoch) for epoch in epochs}) == 6
+
+
+def test_the_order_is_not_the_stored_one():
+    assert list(indices(0, 1, 30, 30)) != list(range(30))
+
+
+def test_seeds_give_different_orders():
+    assert list(indices(0, 1, 30, 30, seed=0)) != list(indices(0, 1, 30, 30, seed=1))
+
+
+def test_the_first_index_is_about_uniform():
+    # 2,000 epochs of 10 examples: 200 of each, standard deviation 13.4; 5 of them.
+    first = indices(0, 2000, 10, 10).reshape(2000, 10)[:, 0]
+
+    counts = np.bincount(first, minlength=10)
+
+    assert counts.min() >= 133
+    assert counts.max() <= 267
+
+
+def test_steps_beyond_the_range_of_32_bits_work():
+    # Step 3 * 2^30 starts at example 12 * 2^30: the start of epoch 2^30.
+    visited = indices(3 * 2**30, 3, 4, 12)
+
+    np.testing.assert_array_equal(np.sort(visited), range(12))
+
+
+def test_the_same_step_is_the_same_batch_from_any_start(ten_images):
+    batches = ten_images.batches(batch_size=4, seed=3)
+
+    from_start = take(batches(0), 6)
+    from_fourth = take(batches(4), 2)
+
+    for expected, found in zip(from_start[4:], from_fourth, strict=True):
+        np.testing.assert_array_equal(found["label"], expected["label"])
+        np.testing.assert_array_equal(found["image"], expected["image"])
+
+
+def test_batches_across_ends_of_epochs_are_full(ten_images):
+    # 10 examples, 4 a batch: the third batch has 2 of the first epoch and 2 of the
+    # second.
+    batches = take(ten_images.batches(batch_size=4, seed=0)(0), 5)
+
+    labels = np.concatenate([batch["label"] for batch in batches])
+    assert [len(batch["label"]) for batch in batches] == [4] * 5
+    np.testing.assert_array_equal(np.sort(labels[:10]), range(10))
+    np.testing.assert_array_equal(np.sort(labels[10:]), range(10))
+
+
+def test_images_keep_their_labels(ten_images):
+    for batch in take(ten_images.batches(batch_size=3, seed=0)(0), 10):
+        found = np.round(batch["image"][:, 0, 0, 0] * 255)
+        np.testing.assert_array_equal(found, batch["label"])
+
+
+def test_a_batch_may_be_larger_than_the_set(ten_images):
+    (batch,) = take(ten_images.batches(batch_size=25, seed=0)(0), 1)
+
+    # Two epochs and a half.
+    counts = np.bincount(batch["label"], minlength=10)
+    assert set(counts) == {2, 3}
+    assert counts.sum() == 25
+
+
+def test_batches_from_a_step_are_a_function_of_the_step():
+    batches = batches_from_step(lambda step: step * step)
+
+    assert [int(value) for value in take(batches(3), 3)] == [9, 16, 25]
+
+
+def test_digits_are_loaded_as_floats_and_labels():
+    loaded = load_classification("embedded:digits")
+
+    assert loaded.train.images.shape == (1297, 8, 8, 1)
+    assert loaded.test.images.shape == (500, 8, 8, 1)
+    assert loaded.train.images.dtype == np.float32
+    assert loaded.train.images.min() == 0
+    assert loaded.train.images.max() == 1
+    assert loaded.train.labels.dtype == np.int32
+    assert set(loaded.test.labels) == set(range(10))
+    # scikit-learn's set begins with 0 1 2 3.
+    np.testing.assert_array_equal(loaded.train.labels[:4], [0, 1, 2, 3])
+
+
+def test_the_record_gets_name_version_and_counts():
+    info = load_classification("embedded:digits").info
+
+    assert (info.name, info.version) == ("digits", "1.0.0")
+    assert info.examples == {"train": 1297, "test": 500}
+
+
+def test_a_folder_has_no_labels(tmp_path):
+    with pytest.raises(UsageError, match="expected tfds:NAME or embedded:NAME"):
+        load_classification(f"folder:{tmp_path}")
+
+
+def test_a_set_without_labels_is_refused():
+    with pytest.raises(UsageError, match="embedded:glyphs: has no features image and"):
+        load_classification("embedded:glyphs")
+
+
+def test_an_unknown_set_gets_the_nearest_name():
+    with pytest.raises(UsageError, match="did you mean 'digits'"):
+        load_classification("embedded:digit")

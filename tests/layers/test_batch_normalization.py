@@ -1,0 +1,175 @@
+"""The fused batch normalisation against Keras's own and against NumPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cai_keras.layers.batch_normalization import BatchNormalization
+
+SHAPE = (4, 5, 6, 3)
+
+
+def images(seed, shape=SHAPE):
+    values = np.random.default_rng(seed).normal(2.0, 3.0, size=shape)
+    return values.astype("float32")
+
+
+def both(**arguments):
+    """Ours and Keras's layer, built alike, with gamma and beta of their own."""
+    rng = np.random.default_rng(9)
+    layers = (
+        BatchNormalization(momentum=0.8, epsilon=1e-2, **arguments),
+        keras.layers.BatchNormalization(momentum=0.8, epsilon=1e-2, **arguments),
+    )
+    gamma, beta = rng.normal(size=(2, SHAPE[-1]))
+    for layer in layers:
+        layer.build((None, *SHAPE[1:]))
+        layer.gamma.assign(gamma)
+        layer.beta.assign(beta)
+    return layers
+
+
+def step(layer, inputs, factors):
+    """Forward, backward and an SGD step; returns outputs and all gradients."""
+    inputs = tf.constant(inputs)
+    weights = [weight.value for weight in layer.trainable_variables]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = layer(inputs, training=True)
+        total = tf.reduce_sum(tf.cast(outputs, "float32") * factors)
+    gradients = tape.gradient(total, [inputs, *weights])
+    for weight, gradient in zip(weights, gradients[1:], strict=True):
+        weight.assign_sub(0.01 * gradient)
+    return [np.asarray(tf.cast(t, "float32")) for t in (outputs, *gradients)]
+
+
+def assert_close(found, expected, tolerance):
+    for ours, kerass in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, kerass, rtol=tolerance, atol=tolerance)
+
+
+def test_training_equals_keras_in_values_gradients_and_moving_statistics():
+    ours, kerass = both()
+    for number in range(4):
+        inputs, factors = images(number), images(100 + number)
+        found, expected = step(ours, inputs, factors), step(kerass, inputs, factors)
+        assert_close(found, expected, 2e-4)
+        assert_close(ours.get_weights(), kerass.get_weights(), 2e-4)
+
+
+def test_inference_equals_keras_after_training():
+    ours, kerass = both()
+    for layer in (ours, kerass):
+        layer(images(0), training=True)
+    inputs = images(1)
+    np.testing.assert_allclose(
+        ours(inputs, training=False), kerass(inputs, training=False), atol=1e-5
+    )
+    np.testing.assert_array_equal(ours(inputs), ours(inputs, training=False))
+
+
+def test_gradients_in_inference_equal_keras():
+    ours, kerass = both()
+    gradients = []
+    for layer in (ours, kerass):
+        layer(images(0), training=True)
+        inputs = tf.constant(images(1))
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            total = tf.reduce_sum(layer(inputs, training=False) ** 2)
+        weights = [layer.gamma.value, layer.beta.value]
+        gradients.append(tape.gradient(total, [inputs, *weights]))
+    assert_close(*gradients, 1e-3)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_equals_keras_within_its_digits(policy):
+    # bfloat16 has 8 significant bits, and outputs reach about 5: 5 / 256 = 0.02.
+    ours, kerass = both(dtype=policy)
+    inputs = images(0)
+    found, expected = (layer(inputs, training=True) for layer in (ours, kerass))
+    assert found.dtype == expected.dtype
+    assert_close([tf.cast(found, "float32")], [tf.cast(expected, "float32")], 0.03)
+    assert_close(ours.get_weights(), kerass.get_weights(), 0.03)
+
+
+def test_normalised_output_and_biased_moving_variance_follow_the_equations():
+    layer = BatchNormalization(momentum=0.9, epsilon=1e-3)
+    x = images(0)
+    found = layer(x, training=True)
+    mean = x.astype("float64").mean(axis=(0, 1, 2))
+    variance = ((x - mean) ** 2).mean(axis=(0, 1, 2))  # divided by n, not n - 1
+    np.testing.assert_allclose(found, (x - mean) / np.sqrt(variance + 1e-3), atol=1e-4)
+    # From 0 and 1: 0.9 * 0 + 0.1 * mean, and 0.9 * 1 + 0.1 * variance.
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * mean, rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * variance, rtol=1e-5)
+
+
+def test_moving_variance_of_four_values_is_biased():
+    layer = BatchNormalization(momentum=0.5, epsilon=1e-3)
+    layer(np.array([0, 2, 4, 6], "float32").reshape(1, 2, 2, 1), training=True)
+    # Mean 3, squared distances 9 + 1 + 1 + 9 = 20: 20 / 4 = 5 (20 / 3 is unbiased).
+    np.testing.assert_allclose(layer.moving_mean, [1.5], rtol=1e-6)
+    np.testing.assert_allclose(layer.moving_variance, [0.5 + 2.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(8, 3), (4, 5, 3), (2, 2, 3, 3, 3)])
+def test_other_ranks_fall_back_to_keras(shape):
+    ours = BatchNormalization(momentum=0.8, epsilon=1e-2)
+    kerass = keras.layers.BatchNormalization(momentum=0.8, epsilon=1e-2)
+    found, expected = (f(images(0, shape), training=True) for f in (ours, kerass))
+    np.testing.assert_array_equal(found, expected)
+    assert_close(ours.get_weights(), kerass.get_weights(), 0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"scale": False}, {"center": False}, {"dtype": "float64"}],
+    ids=["no_scale", "no_center", "float64"],
+)
+def test_what_the_kernel_cannot_do_falls_back_to_keras(arguments):
+    ours = BatchNormalization(momentum=0.8, epsilon=1e-2, **arguments)
+    kerass = keras.layers.BatchNormalization(momentum=0.8, epsilon=1e-2, **arguments)
+    found, expected = (layer(images(0), training=True) for layer in (ours, kerass))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_tiny_epsilon_falls_back_because_the_gpu_kernel_refuses_it():
+    layer = BatchNormalization(momentum=0.9, epsilon=1e-6)
+    x = images(0)
+    found = layer(x, training=True)
+    expected = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-6)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_frozen_layer_uses_and_keeps_its_moving_statistics():
+    layer = BatchNormalization(momentum=0.9, epsilon=1e-3)
+    layer.build((None, *SHAPE[1:]))
+    layer.moving_mean.assign([1.0, 2.0, 3.0])
+    layer.moving_variance.assign([4.0, 1.0, 9.0])
+    layer.trainable = False
+    x = images(0)
+    found = layer(x, training=True)
+    spread = np.sqrt(np.array([4, 1, 9]) + 1e-3)
+    np.testing.assert_allclose(found, (x - [1, 2, 3]) / spread, atol=1e-5)
+    np.testing.assert_array_equal(layer.moving_mean, [1, 2, 3])
+    np.testing.assert_array_equal(layer.moving_variance, [4, 1, 9])
+
+
+def test_the_batch_may_have_any_size_inside_a_graph():
+    layer = BatchNormalization(momentum=0.5, epsilon=1e-3)
+    spec = tf.TensorSpec((None, 2, 2, 1), "float32")
+    call = tf.function(lambda x: layer(x, training=True), input_signature=[spec])
+    call(np.array([0, 2, 4, 6], "float32").reshape(1, 2, 2, 1))
+    np.testing.assert_allclose(layer.moving_variance, [3.0], rtol=1e-6)
+
+
+def test_another_axis_is_refused():
+    with pytest.raises(ValueError, match="axis -1 only"):
+        BatchNormalization(momentum=0.9, epsilon=1e-3, axis=1)
+
+
+def test_momentum_and_epsilon_have_no_default():
+    with pytest.raises(TypeError, match="momentum"):
+        BatchNormalization()

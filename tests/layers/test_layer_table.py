@@ -1,0 +1,169 @@
+"""Every public layer of the library through the same checks."""
+
+import importlib
+import importlib.util
+import inspect
+import os
+import pkgutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import cai_keras.layers
+from cai_keras.layers.batch_normalization import BatchNormalization
+from cai_keras.layers.weighted_l1_similarity import WeightedL1Similarity
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to use a layer; several shapes are passed as one list of inputs."""
+
+    layer: type
+    arguments: dict
+    shapes: tuple[tuple[int, ...], ...]
+
+    def make(self, **more):
+        return self.layer(**self.arguments, **more)
+
+    def inputs(self, seed=0):
+        rng = np.random.default_rng(seed)
+        arrays = [rng.normal(size=s).astype("float32") for s in self.shapes]
+        return arrays if len(arrays) > 1 else arrays[0]
+
+    @property
+    def input_shape(self):
+        return list(self.shapes) if len(self.shapes) > 1 else self.shapes[0]
+
+
+TABLE = {
+    "weighted_l1_similarity": Row(
+        WeightedL1Similarity,
+        {"kernel_regularizer": "l2", "bias_initializer": "ones"},
+        ((4, 6), (4, 6)),
+    ),
+    "weighted_l1_similarity_broadcast": Row(
+        WeightedL1Similarity, {}, ((2, 3, 1, 5), (2, 1, 4, 5))
+    ),
+    "batch_normalization_images": Row(
+        BatchNormalization, {"momentum": 0.9, "epsilon": 1e-3}, ((2, 4, 4, 3),)
+    ),
+    "batch_normalization_vectors": Row(
+        BatchNormalization, {"momentum": 0.9, "epsilon": 1e-3}, ((6, 3),)
+    ),
+}
+every_layer = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+
+
+def registered_layers():
+    """Classes in the modules of `cai_keras.layers` that Keras can load by name."""
+    found = set()
+    for info in pkgutil.walk_packages(cai_keras.layers.__path__, "cai_keras.layers."):
+        module = importlib.import_module(info.name)
+        for _, value in inspect.getmembers(module, inspect.isclass):
+            name = keras.saving.get_registered_name(value)
+            if value.__module__ == info.name and name.startswith("cai_keras>"):
+                found.add(value)
+    return found
+
+
+def test_the_table_has_every_registered_layer():
+    assert {row.layer for row in TABLE.values()} == registered_layers()
+
+
+@every_layer
+def test_output_has_the_computed_shape(row):
+    layer = row.make()
+    outputs = layer(row.inputs())
+    assert tuple(outputs.shape) == tuple(layer.compute_output_shape(row.input_shape))
+
+
+@every_layer
+def test_a_layer_made_from_its_config_gives_equal_outputs(row):
+    layer = row.make()
+    expected = layer(row.inputs())
+    config = layer.get_config()
+    copy = row.layer.from_config(config)
+    copy(row.inputs())
+    copy.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(copy(row.inputs())), ops.convert_to_numpy(expected)
+    )
+    assert copy.get_config() == config
+
+
+@every_layer
+def test_a_saved_model_loads_in_safe_mode_with_equal_outputs(row, tmp_path):
+    inputs = [keras.Input(shape[1:], batch_size=shape[0]) for shape in row.shapes]
+    one_or_all = inputs if len(inputs) > 1 else inputs[0]
+    model = keras.Model(one_or_all, row.make()(one_or_all))
+    expected = ops.convert_to_numpy(model(row.inputs()))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    found = ops.convert_to_numpy(loaded(row.inputs()))
+    np.testing.assert_array_equal(found, expected)
+
+
+@every_layer
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_gives_finite_outputs_and_float32_weights(row, policy):
+    layer = row.make(dtype=policy)
+    for training in (True, False):
+        outputs = layer(row.inputs(), **training_argument(layer, training))
+        outputs = ops.convert_to_numpy(ops.cast(outputs, "float32"))
+        assert np.isfinite(outputs).all()
+    assert {weight.dtype for weight in layer.weights} == {"float32"}
+
+
+@every_layer
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="the tape is TensorFlow's"
+)
+def test_a_gradient_reaches_every_trainable_weight(row):
+    import tensorflow as tf
+
+    layer = row.make()
+    layer(row.inputs())
+    variables = [weight.value for weight in layer.trainable_weights]
+    with tf.GradientTape() as tape:
+        outputs = layer(row.inputs(), **training_argument(layer, True))
+        factors = np.random.default_rng(1).normal(size=outputs.shape)
+        total = ops.sum(outputs * factors.astype("float32"))
+    gradients = tape.gradient(total, variables)
+    assert variables
+    for gradient in gradients:
+        assert gradient is not None
+        assert np.isfinite(gradient).all()
+        assert np.any(gradient != 0)
+
+
+@every_layer
+def test_an_unknown_argument_is_refused(row):
+    with pytest.raises((TypeError, ValueError), match="not_an_argument"):
+        row.make(not_an_argument=1)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_the_checks_pass_on_another_keras_backend(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    if keras.backend.backend() == backend:
+        pytest.skip("this is that backend")
+    command = [sys.executable, "-m", "pytest", "-q", __file__, "-p", "no:cacheprovider"]
+    result = subprocess.run(
+        [*command, "-k", "shape or equal_outputs or mixed"],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stdout[-3000:]
+
+
+def training_argument(layer, training):
+    known = "training" in inspect.signature(layer.call).parameters
+    return {"training": training} if known else {}
