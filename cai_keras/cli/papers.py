@@ -71,7 +71,7 @@ def claims_of(paper: Paper) -> "PaperClaims":
 def networks_of(paper: Paper) -> Callable[..., dict]:
     """Function from a recipe to the parameter counts of its networks."""
     module = _module(paper, "experiment")
-    from cai_keras.training.engine import count_parameters
+    from cai_keras.training.first_record import count_parameters
 
     return lambda recipe: count_parameters(module.networks(recipe))
 

@@ -95,6 +95,7 @@ def evaluate(
     recipe = load_resolved(folder.config_path, paper.slug)
     load_tensorflow()
     from cai_keras.training import engine
+    from cai_keras.training.first_record import describe_dataset
     from cai_keras.training.machine import describe_machine
 
     experiment = engine.restore(recipe, record.seed, folder, papers.builder_of(paper))
@@ -105,7 +106,7 @@ def evaluate(
             "metrics": metrics,
             "machine": describe_machine(),
             "started": now,
-            "dataset": engine.describe_dataset(
+            "dataset": describe_dataset(
                 experiment, recipe, tuple(paper.file.paper.datasets)
             ),
         }

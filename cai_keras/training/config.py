@@ -14,10 +14,10 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from cai_keras.errors import UsageError, nearest
 from cai_keras.reporting.claims import Claim
@@ -25,6 +25,8 @@ from cai_keras.training.settings import Strict, TrainSettings
 from cai_keras.training.validation import explain
 from cai_keras.training.yaml_source import YamlSource
 
+# At least one, from 0 on: a seed names a folder.
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 SCALES = ("smoke", "small", "paper")
 SECTIONS = ("data", "model", "train", "evaluate")
 
@@ -156,7 +158,7 @@ class Paper:
         schema = create_model(
             "Recipe",
             __base__=Strict,
-            seeds=(list[int], ...),
+            seeds=(Seeds, ...),
             train=(TrainSettings, ...),
             **{
                 name: (_section(name, self.file.base[name], values[name]), ...)

@@ -1,7 +1,7 @@
 """The engine: trains, checkpoints, evaluates and records one run of any paper."""
 
-import datetime
 import gc
+import logging
 import shutil
 import signal
 import time
@@ -13,24 +13,25 @@ from typing import Protocol
 import keras
 import tensorflow as tf
 
-from cai_keras.errors import CaiError, RunError
+from cai_keras.errors import CaiError, RunError, UsageError
 from cai_keras.reporting.atomic import write_atomic
 from cai_keras.reporting.pictures import png_bytes
 from cai_keras.reporting.record import (
-    DatasetInfo,
     Metric,
-    Parameters,
     Record,
     write_record,
 )
 from cai_keras.reporting.run_folder import RunFolder
 from cai_keras.training.checkpoint import CheckpointStore
-from cai_keras.training.config import Recipe, resolved_yaml
+from cai_keras.training.config import Recipe, load_resolved, resolved_yaml
 from cai_keras.training.distribution import make_strategy
 from cai_keras.training.experiment import Experiment, Phase
-from cai_keras.training.machine import describe_machine, peak_memory_bytes
+from cai_keras.training.first_record import first_record
+from cai_keras.training.machine import peak_memory_bytes
 from cai_keras.training.run_log import RunLog
 from cai_keras.training.step_loop import StepLoop
+
+_LOG = logging.getLogger(__name__)
 
 Build = Callable[[Recipe, int], Experiment]
 
@@ -102,17 +103,21 @@ def restore(recipe: Recipe, seed: int, folder: RunFolder, build: Build) -> Exper
         store = CheckpointStore(folder.checkpoints, state, keep=1)
         if store.newest is None:
             raise RunError(f"{folder.checkpoints}: no checkpoint; train the run first")
-        store.restore()
+        for problem in store.restore():
+            _LOG.warning("%s; using an older checkpoint", problem)
     return experiment
 
 
-def evaluate(experiment: Experiment) -> dict[str, Metric]:
-    """Every evaluator's metrics as `split/name`."""
-    return {
-        f"{split}/{name}": metric
-        for split, evaluator in experiment.evaluators.items()
-        for name, metric in evaluator().items()
-    }
+def evaluate(
+    experiment: Experiment, between: Callable[[], None] = lambda: None
+) -> dict[str, Metric]:
+    """Every evaluator's metrics as `split/name`; `between` is called before each."""
+    metrics = {}
+    for split, evaluator in experiment.evaluators.items():
+        between()
+        for name, metric in evaluator().items():
+            metrics[f"{split}/{name}"] = metric
+    return metrics
 
 
 class _Run:
@@ -125,6 +130,7 @@ class _Run:
         self.stopping: list[str] = []
         stack.enter_context(_signals(self.stopping))
         self.started = time.monotonic()
+        self._refuse_other_recipe()
         set_up_process(self.recipe, request.seed)
         with make_strategy(request.strategy).scope():
             self.experiment = build(self.recipe, request.seed)
@@ -152,7 +158,20 @@ class _Run:
         stack.callback(self.log.close)
         for problem in problems:
             self._say(problem)
-        self.record = self._first_record()
+        self.record = first_record(
+            request.recipe,
+            request.seed,
+            self.experiment,
+            request.strategy,
+            request.paper_datasets,
+        )
+
+    def _refuse_other_recipe(self) -> None:
+        path = self.request.folder.config_path
+        if self.request.resume and path.exists():
+            old = load_resolved(path, self.recipe.slug)
+            if old.values != self.recipe.values:
+                raise UsageError(f"{path}: a run with another config cannot go on")
 
     def execute(self) -> Record:
         self._write("running")
@@ -160,12 +179,12 @@ class _Run:
         self.log.hyperparameters(self.recipe.values, trial)
         try:
             self._train()
-            metrics = evaluate(self.experiment)
+            metrics = evaluate(self.experiment, self._stop_if_asked)
             self._log_metrics(metrics)
             self._draw_figures()
             self._export_networks()
-        except InterruptedRunError as error:
-            self._write("interrupted", reason=str(error))
+        except (InterruptedRunError, KeyboardInterrupt) as error:
+            self._write("interrupted", reason=str(error) or "stopped twice")
             raise
         except Exception as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -216,17 +235,21 @@ class _Run:
         self.reporter.advance(self.done, result.losses)
         if self.done % train.log_every == 0 or self.done == end:
             self.log.scalars("train", self.done, result.losses)
-        if self.stopping:
+        last = self.done == end
+        # Before the checkpoint: a run that is killed in here makes both up for it.
+        if not last and _due(self.done, train.evaluate_every):
+            self._validate()
+        if last or self.stopping or _due(self.done, train.checkpoint_every):
             self._save()
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        """Ends the run after a signal, where the newest checkpoint is up to date."""
+        if self.stopping:
             raise InterruptedRunError(
                 f"stopped by {self.stopping[0]} after step {self.done}; "
                 "continue with --resume"
             )
-        last = self.done == end
-        if last or _due(self.done, train.checkpoint_every):
-            self._save()
-        if not last and _due(self.done, train.evaluate_every):
-            self._validate()
 
     def _steps_until_event(self, end: int) -> int:
         """Steps in the next call: it must end where something is due."""
@@ -310,60 +333,6 @@ class _Run:
         )
         write_record(self.request.folder.record_path, self.record)
         self.log.message(f"{state} at step {self.done} {self.record.reason or ''}")
-
-    def _first_record(self) -> Record:
-        request, recipe, experiment = self.request, self.recipe, self.experiment
-        return Record(
-            paper=recipe.slug,
-            scale=recipe.scale,
-            variant=recipe.variant,
-            run_name=recipe.run_name,
-            seed=request.seed,
-            overrides=list(recipe.overrides),
-            state="running",
-            dataset=describe_dataset(experiment, recipe, request.paper_datasets),
-            steps_planned=sum(phase.steps for phase in experiment.phases),
-            steps_done=self.done,
-            global_batch=recipe.data.batch_size,
-            replicas=tf.distribute.get_strategy().num_replicas_in_sync,
-            strategy=request.strategy,
-            backend=keras.backend.backend(),
-            precision=recipe.train.precision,
-            machine=describe_machine(),
-            started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            wall_seconds=0.0,
-            train_seconds=0.0,
-            examples_per_second=None,
-            peak_memory_bytes=peak_memory_bytes(),
-            parameters=count_parameters(experiment.networks()),
-            metrics={},
-        )
-
-
-def describe_dataset(
-    experiment: Experiment, recipe: Recipe, paper_datasets: tuple[str, ...]
-) -> DatasetInfo:
-    """The record's data set; whether it is a stand-in is not the paper's to say."""
-    loaded = experiment.dataset
-    return DatasetInfo(
-        spec=recipe.data.spec,
-        stand_in=loaded.name not in paper_datasets,
-        **vars(loaded),
-    )
-
-
-def count_parameters(networks: Mapping[str, keras.Model]) -> dict[str, Parameters]:
-    """Scalars in each network: trainable, and all weights (seed states excluded)."""
-    return {
-        name: Parameters(
-            trainable=_count(network.trainable_weights), total=_count(network.weights)
-        )
-        for name, network in networks.items()
-    }
-
-
-def _count(weights) -> int:
-    return sum(int(keras.ops.size(weight)) for weight in weights)
 
 
 def _state(experiment: Experiment) -> dict[str, keras.Variable]:

@@ -44,7 +44,7 @@ Schedule = Annotated[Constant | Cosine | Exponential, Field(discriminator="name"
 
 
 class _Optimizer(Strict):
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     schedule: Schedule
     clip_norm: Annotated[float, Field(gt=0)] | None  # global norm over the update
 
