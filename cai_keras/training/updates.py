@@ -1,15 +1,17 @@
 """One training step under TensorFlow: every update of a learner, in order."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 from keras import ops
 
 from cai_keras.training.distribution import global_mean
-from cai_keras.training.learner import Batch, Learner, Update
+
+if TYPE_CHECKING:  # a learner's train_step imports this module
+    from cai_keras.training.learner import Batch, Learner, Update
 
 
-def apply_updates(learner: Learner, batch: Batch) -> dict[str, Any]:
+def apply_updates(learner: "Learner", batch: "Batch") -> dict[str, Any]:
     """Applies the learner's updates to `batch`, each after the one before it.
 
     Returns:
@@ -27,7 +29,7 @@ def apply_updates(learner: Learner, batch: Batch) -> dict[str, Any]:
 
 
 def _apply(
-    learner: Learner, update: Update, batch: Batch, global_batch, replicas: int
+    learner: "Learner", update: "Update", batch: "Batch", global_batch, replicas: int
 ) -> dict[str, Any]:
     variables = learner.trainable_variables_of(update)
     optimizer = learner.update_optimizers[update.name]
@@ -55,5 +57,5 @@ def _apply(
     return {**terms, "total": total}
 
 
-def _batch_size(batch: Batch):
+def _batch_size(batch: "Batch"):
     return ops.shape(tf.nest.flatten(batch)[0])[0]

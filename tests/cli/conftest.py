@@ -9,7 +9,6 @@ from unittest import mock
 import pytest
 
 from cai_keras.cli.main import main
-from cai_keras.reporting.record import DatasetInfo, Machine, Metric, Record
 
 
 @dataclass(frozen=True)
@@ -42,52 +41,19 @@ def cai():
 
 
 @pytest.fixture(scope="session")
-def siamese_record():
+def siamese_record(make_record):
     """Function from changed fields to a finished small run of siamese_one_shot."""
 
-    def make(accuracy, **changes) -> Record:
+    def make(accuracy, **changes):
         fields = {
             "paper": "siamese_one_shot",
-            "scale": "small",
             "variant": "conv",
             "run_name": "conv",
-            "seed": 0,
-            "overrides": [],
-            "state": "done",
-            "dataset": DatasetInfo(
-                spec="embedded:glyphs",
-                name="glyphs",
-                version="1.0.0",
-                stand_in=True,
-                examples={"test": 400},
-            ),
             "steps_planned": 800,
             "steps_done": 800,
             "global_batch": 128,
-            "replicas": 1,
-            "strategy": "one",
-            "backend": "tensorflow",
-            "precision": "float32",
-            "machine": Machine(
-                devices=["/device:CPU:0"],
-                cpu="a CPU",
-                logical_cpus=2,
-                memory_bytes=1 << 30,
-                gpus=[],
-                intra_op_threads=2,
-                inter_op_threads=2,
-                versions={},
-                commit=None,
-                commit_is_dirty=None,
-            ),
-            "started": "2026-01-01T00:00:00+00:00",
-            "wall_seconds": 2.0,
-            "train_seconds": 1.0,
-            "examples_per_second": None,
-            "peak_memory_bytes": 1 << 20,
-            "parameters": {"siamese": {"trainable": 3, "total": 4}},
-            "metrics": {"test/one_shot_accuracy_percent": Metric.of(accuracy, 400)},
         }
-        return Record(**{**fields, **changes})
+        values = {"test/one_shot_accuracy_percent": accuracy}
+        return make_record(values, **{**fields, **changes})
 
     return make

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw
 
-SIDE = 105
+from cai_keras.data.builders.drawing_features import SIDE, drawing_features
+
 NUM_DRAWERS = 20
 NUM_CHARACTERS = 20
 # Split -> alphabets. No alphabet is in two splits.
@@ -34,16 +35,7 @@ class Glyphs(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description=__doc__,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(
-                        shape=(SIDE, SIDE, 1), encoding_format="png"
-                    ),
-                    "alphabet": tfds.features.Text(),
-                    "character": tfds.features.Scalar(np.int32),
-                    "drawer": tfds.features.Scalar(np.int32),
-                }
-            ),
+            features=drawing_features(),
             disable_shuffling=True,
         )
 

@@ -6,10 +6,10 @@ TFDS's own `omniglot` leaves the drawer out, which pair sampling needs.
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 import tensorflow_datasets as tfds
 
 from cai_keras.data.archive import open_archive, read_grey_image
+from cai_keras.data.builders.drawing_features import SIDE, drawing_features
 from cai_keras.errors import DataError
 
 # Split -> archive names in the order in which they are looked for.
@@ -19,7 +19,6 @@ ARCHIVES = {
     "small1": ("images_background_small1.zip",),
     "small2": ("images_background_small2.zip",),
 }
-SIDE = 105
 
 _CITATION = """\
 @article{lake2015human,
@@ -45,16 +44,7 @@ class OmniglotDrawings(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description=__doc__,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(
-                        shape=(SIDE, SIDE, 1), encoding_format="png"
-                    ),
-                    "alphabet": tfds.features.Text(),
-                    "character": tfds.features.Scalar(np.int32),
-                    "drawer": tfds.features.Scalar(np.int32),
-                }
-            ),
+            features=drawing_features(),
             homepage="https://github.com/brendenlake/omniglot",
             citation=_CITATION,
             disable_shuffling=True,

@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from cai_keras.data.archive import open_archive, read_grey_image, read_member
+from cai_keras.data.builders.drawing_features import SIDE
 from cai_keras.errors import DataError
 
 ARCHIVE = "all_runs.zip"
 NUM_RUNS = 20
 NUM_WAYS = 20
-SIDE = 105
 
 
 class OmniglotOneShot(tfds.core.GeneratorBasedBuilder):
