@@ -57,7 +57,8 @@ def prepare(
         spec = DataSpec.parse(text)
         if spec.kind == "folder":
             raise UsageError(f"{spec}: a folder is read as it is; try cai data doctor")
-        console.print(f"preparing {spec}", highlight=False)
+        if spec.kind == "tfds":
+            console.print(f"downloading {spec}", highlight=False)
         prepare_one = (
             source.open_embedded if spec.kind == "embedded" else source.download
         )

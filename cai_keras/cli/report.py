@@ -97,14 +97,14 @@ def write_summary(output: Path, chosen, scale: str) -> None:
     claims = [papers.claims_of(paper) for paper in papers.find_papers(["all"])]
     rows = table.build_rows(claims, records)
     _write_tables(output, rows, records)
-    if scale == "smoke":
-        console.print("smoke runs check the wiring and never enter the table")
-        return
     shown = table.build_rows([papers.claims_of(p) for p in chosen], records)
     judged = [row for row in shown if row.verdict != "not run"]
-    _print_rows(judged, records)
+    if judged:
+        _print_rows(judged, records)
     if len(judged) < len(shown):
         console.print(f"{len(shown) - len(judged)} more claims are not run")
+    if scale == "smoke":
+        console.print("smoke runs check the wiring and never enter the table")
     console.print(f"table: {output / 'TABLE.md'}", highlight=False, soft_wrap=True)
 
 

@@ -43,7 +43,7 @@ def test_list_is_a_table_for_people(cai, data_folder):
 def test_prepare_makes_an_embedded_set_and_says_where(cai, data_folder):
     result = cai("data", "prepare", "embedded:digits")
 
-    assert (result.code, result.errors) == (0, "")
+    assert (result.code, result.errors) == (0, "preparing digits, once\n")
     last = result.output.splitlines()[-1]
     assert last.startswith(f"ready: {data_folder}/digits/")
     assert list(data_folder.glob("digits/*/dataset_info.json"))
@@ -64,7 +64,7 @@ def test_prepare_takes_a_paper_and_a_scale(cai):
     result = cai("data", "prepare", PAPER, "--scale", "smoke")
 
     assert result.code == 0, result.errors
-    assert "preparing embedded:glyphs" in result.output
+    assert "/glyphs/1.0.0" in result.output
 
 
 def test_prepare_refuses_a_folder(cai, tmp_path):
