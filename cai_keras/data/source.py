@@ -11,6 +11,7 @@ import hashlib
 import io
 import logging
 import os
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,7 +135,12 @@ def _lock(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """TFDS's bars and notes are meant for downloads; these sets take seconds."""
+    """TFDS's bars and notes are meant for downloads; these sets take seconds.
+
+    Python's random state is kept as well: TFDS draws a folder name from it, and
+    weights that are initialised later must not depend on who prepared the data.
+    """
+    state = random.getstate()
     tfds.disable_progress_bar()
     before = absl.logging.get_verbosity()
     absl.logging.set_verbosity(absl.logging.ERROR)
@@ -142,6 +148,7 @@ def _quiet() -> Iterator[None]:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
     finally:
+        random.setstate(state)
         absl.logging.set_verbosity(before)
         tfds.enable_progress_bar()
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import random
 import subprocess
 import sys
 import zipfile
@@ -227,3 +228,14 @@ def test_an_empty_folder_is_a_problem(tmp_path):
 def test_a_missing_folder_is_missing(tmp_path):
     assert state_of(f"folder:{tmp_path / 'nowhere'}") == "missing"
     assert state_of(f"folder:{tmp_path}") == "ready"
+
+
+def test_preparing_a_set_leaves_the_random_state_as_it_was(tmp_path, monkeypatch):
+    # Else the first run's weights would depend on whether the data was there already.
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    random.seed(3)
+    before = random.getstate()
+
+    open_embedded(DataSpec.parse("embedded:digits"))
+
+    assert random.getstate() == before
