@@ -48,6 +48,7 @@ def main() -> None:
     notes = logging.getLogger("cai_keras")
     notes.handlers = [logging.StreamHandler()]  # standard error: output may be JSON
     notes.setLevel(logging.INFO)
+    notes.propagate = False  # absl hangs a handler of its own on the root
     command = typer.main.get_command(app)
     try:
         # Not `app(arguments)`: Typer draws a box of five lines around an error, and
