@@ -96,7 +96,7 @@ def draw_accuracies(runs) -> Figure:
     stand_in = ": not comparable" if first.dataset.stand_in else ""
     with figure_style():
         figure, axis = plt.subplots(figsize=(7, 0.32 * (len(names) + 8) + 1))
-        rows = [(n, np.mean(values[n]), np.std(values[n]), "#0072B2") for n in names]
+        rows = [(n, np.mean(values[n]), _spread(values[n]), "#0072B2") for n in names]
         published = sorted(PUBLISHED.items(), key=lambda item: item[1])
         rows = [(n, v, 0.0, MUTED) for n, v in published] + rows
         for position, (_, mean, spread, colour) in enumerate(rows):
@@ -108,7 +108,9 @@ def draw_accuracies(runs) -> Figure:
         axis.set_yticks(range(len(rows)), [name for name, *_ in rows])
         axis.set_xlim(0, 108)
         axis.grid(axis="y", visible=False)
-        axis.set_xlabel("20-way one-shot accuracy, percent")
+        axis.set_xlabel(
+            "20-way one-shot accuracy, percent (ours: mean ± sd over seeds)"
+        )
         axis.set_title(
             f"Published on Omniglot (grey) and ours on {_data_name(first)}{stand_in}, "
             f"{first.scale} scale (blue)",
@@ -151,6 +153,11 @@ def draw_progress(runs) -> Figure:
         record = runs[0].record
         axis.set_title(f"{_data_name(record)}, {record.scale} scale", fontsize=9)
     return figure
+
+
+def _spread(values: list[float]) -> float:
+    """The sample standard deviation, as in the table; 0 for one run."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def _data_name(record) -> str:

@@ -455,7 +455,7 @@ def test_any_set_gives_a_recipe_or_a_usage_error(tiny_paper, text):
     assert recipe.run_name
 
 
-def read(text):
+def check_that_it_is_read_or_refused(text):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         path.write_text(text, encoding="utf-8")
@@ -476,7 +476,7 @@ def read(text):
 @settings(max_examples=100, deadline=None)
 @given(text=st.text())
 def test_any_text_gives_a_paper_or_a_usage_error(text):
-    read(text)
+    check_that_it_is_read_or_refused(text)
 
 
 pieces = st.text(max_size=6) | st.sampled_from(
@@ -492,7 +492,7 @@ def test_any_mutation_of_a_config_gives_a_paper_or_a_usage_error(tiny, data):
         start = data.draw(st.integers(0, len(text)))
         length = data.draw(st.integers(0, 20))
         text = text[:start] + data.draw(pieces) + text[start + length :]
-    read(text)
+    check_that_it_is_read_or_refused(text)
 
 
 values = st.recursive(
@@ -513,7 +513,7 @@ def test_any_value_anywhere_gives_a_paper_or_a_usage_error(tiny, data, value):
             break
         node = node[key]
     node[key] = value
-    read(yaml.safe_dump(document))
+    check_that_it_is_read_or_refused(yaml.safe_dump(document))
 
 
 @pytest.fixture(scope="module")
