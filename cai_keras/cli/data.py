@@ -1,5 +1,7 @@
-"""`cai data list`, `cai data prepare`, `cai data doctor`."""
+"""`cai data list`, `cai data prepare`, `cai data doctor`, `cai data serve`."""
 
+import contextlib
+import threading
 from typing import Annotated
 
 import typer
@@ -34,6 +36,25 @@ def list_data(
         return
     headings = {"paper": "Paper", "scale": "Scale", "spec": "Data", "state": "State"}
     print_table(headings, rows)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, help="0 chooses a free one.")] = 5050,
+) -> None:
+    """Compute input pipelines for `--set train.data_service=[grpc://HOST:PORT]`.
+
+    Runs until Ctrl-C. Anyone who reaches the port can use it: keep it in a closed
+    network.
+    """
+    load_tensorflow()
+    from cai_keras.data.service import serve as start
+
+    dispatcher, worker = start(port)
+    console.print(f"serving at {dispatcher.target}", markup=False, highlight=False)
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()  # dispatcher.join() would not hear Ctrl-C
+    del worker, dispatcher  # stops them, the worker first
 
 
 @app.command()

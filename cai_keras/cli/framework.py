@@ -5,12 +5,35 @@ import sys
 import tempfile
 
 
-def load_tensorflow() -> None:
+def load_tensorflow(logical_cpus: int = 1) -> None:
     """Imports TensorFlow, Keras and TFDS; a failure shows all that was printed.
+
+    Args:
+        logical_cpus: devices that the CPU is cut into; only before TensorFlow has
+            computed anything.
 
     The notes (CPU features, absent GPUs) are written by C++ code before any log level
     takes effect, so standard error itself is set aside during the import.
     """
+    _import_quietly()
+    if logical_cpus > 1:
+        _cut_cpu(logical_cpus)
+
+
+def _cut_cpu(count: int) -> None:
+    import tensorflow as tf
+
+    device = tf.config.list_physical_devices("CPU")[0]
+    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+    try:
+        tf.config.set_logical_device_configuration(device, parts)
+    except RuntimeError:
+        # Devices are fixed once used; the same number is fine.
+        if len(tf.config.list_logical_devices("CPU")) != count:
+            raise
+
+
+def _import_quietly() -> None:
     if "tensorflow" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
         return
     sys.stderr.flush()

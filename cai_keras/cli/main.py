@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from cai_keras.cli import data, inspect, report, scaffold, train
+from cai_keras.cli import bench, data, inspect, launch, report, scaffold, train
 from cai_keras.errors import CaiError
 
 app = typer.Typer(
@@ -23,10 +23,12 @@ app.command("list")(inspect.list_papers)
 app.command("show")(inspect.show)
 app.command("params")(inspect.params)
 app.command("train")(train.train)
+app.command("launch", context_settings=launch.CONTEXT)(launch.launch)
 app.command("evaluate")(train.evaluate)
 app.command("figure")(report.figure)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data")
+app.add_typer(bench.app, name="bench")
 app.command("tensorboard")(report.tensorboard)
 app.command("new")(scaffold.new)
 
@@ -47,7 +49,7 @@ def main() -> None:
         logging.getLogger("absl").setLevel(logging.ERROR)
     notes = logging.getLogger("cai_keras")
     notes.handlers = [logging.StreamHandler()]  # standard error: output may be JSON
-    notes.setLevel(logging.INFO)
+    notes.setLevel(logging.DEBUG if debug else logging.INFO)
     notes.propagate = False  # absl hangs a handler of its own on the root
     command = typer.main.get_command(app)
     try:

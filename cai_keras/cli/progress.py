@@ -113,3 +113,19 @@ class LineReporter:
 
     def stop(self) -> None:
         """Nothing to clear."""
+
+
+class QuietReporter:
+    """Says nothing: the chief speaks for all workers."""
+
+    def start(self, title: str, total: int, done: int, batch_size: int) -> None:
+        pass
+
+    def advance(self, done: int, losses: Mapping[str, float]) -> None:
+        pass
+
+    def message(self, text: str) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass

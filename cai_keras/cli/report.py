@@ -136,7 +136,7 @@ def draw_group_figures(paper, groups, output: Path, name: str | None) -> list[Pa
 def _draw_run_figures(paper, groups, name: str | None) -> list[Path]:
     """Draws the figures of each run's own checkpoint, again."""
     from cai_keras.reporting.pictures import png_bytes
-    from cai_keras.training import engine
+    from cai_keras.training import evaluation
     from cai_keras.training.config import load_resolved
 
     build = papers.builder_of(paper)
@@ -145,12 +145,13 @@ def _draw_run_figures(paper, groups, name: str | None) -> list[Path]:
         if name is not None and name not in _run_figure_names({0: [run]}):
             continue
         recipe = load_resolved(run.folder.config_path, paper.slug)
-        experiment = engine.restore(recipe, run.record.seed, run.folder, build)
-        for key, draw in experiment.figures.items():
-            if name in (None, key):
-                path = run.folder.figures / f"{key}.png"
-                write_atomic(path, png_bytes(draw()))
-                written.append(path)
+        experiment = evaluation.restore(recipe, run.record.seed, run.folder, build)
+        with evaluation.evaluation_weights(experiment, recipe):
+            for key, draw in experiment.figures.items():
+                if name in (None, key):
+                    path = run.folder.figures / f"{key}.png"
+                    write_atomic(path, png_bytes(draw()))
+                    written.append(path)
     return written
 
 

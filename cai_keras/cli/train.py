@@ -1,6 +1,7 @@
 """`cai train` and `cai evaluate`."""
 
 import datetime
+import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,16 @@ import typer
 from cai_keras.cli import papers
 from cai_keras.cli.framework import load_tensorflow
 from cai_keras.cli.output import console, print_table
-from cai_keras.cli.progress import make_reporter
+from cai_keras.cli.progress import QuietReporter, make_reporter
 from cai_keras.data.spec import DataSpec
-from cai_keras.errors import CaiError, UsageError
+from cai_keras.errors import CaiError, UsageError, choose
 from cai_keras.reporting.record import write_record
 from cai_keras.reporting.run_folder import RunFolder, find_run
 from cai_keras.training.config import Paper, Recipe, load_resolved
+
+_LOG = logging.getLogger(__name__)
+# A share of time below this is no reason to look at the input pipeline.
+_WORTH_SAYING = 0.05
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,17 @@ class PlannedRun:
     recipe: Recipe
     seed: int
     folder: RunFolder
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a call of `cai train` runs what it planned; see its options."""
+
+    strategy: str | None
+    profile: tuple[int, int] | None
+    resume: bool
+    overwrite: bool
+    logical_cpus: int
 
 
 def train(
@@ -40,11 +56,20 @@ def train(
     ] = None,
     seeds: Annotated[str | None, typer.Option(metavar="0,1,2")] = None,
     sets: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=V")] = None,
-    strategy: Annotated[str, typer.Option(help="one")] = "one",
+    strategy: Annotated[
+        str | None, typer.Option(help="one, mirrored, multiworker or tpu.")
+    ] = None,
     precision: Annotated[
         str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("runs"),
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="A:B", help="TensorBoard profile of these steps."),
+    ] = None,
+    logical_cpus: Annotated[
+        int, typer.Option(min=1, help="Devices to cut the CPU into, to try mirrored.")
+    ] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue unfinished runs.")
     ] = False,
@@ -68,9 +93,10 @@ def train(
         papers.find_papers(slugs), scale, _split(variant), data, changes,
         _seeds(seeds), output,
     )  # fmt: skip
-    todo = [run for run in planned if _is_needed(run, resume, overwrite)]
-    _say(f"{len(todo)} of {len(planned)} runs to do, in {output}")
-    failures = _run_all(todo, strategy, resume)
+    options = RunOptions(strategy, _window(profile), resume, overwrite, logical_cpus)
+    failures = _run_needed(planned, options, output)
+    if failures is None:  # a worker beside the chief
+        return
     from cai_keras.cli import report  # pandas and matplotlib: only now
 
     chosen = list({run.paper.slug: run.paper for run in planned}.values())
@@ -82,11 +108,15 @@ def train(
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder or its record.json.")],
+    checkpoint: Annotated[
+        str, typer.Option(help="newest, or best as train.keep_best says.")
+    ] = "newest",
 ) -> None:
     """Evaluate a finished run's checkpoint again.
 
     The new record goes to RUN/evaluations/; the run's own record stays.
     """
+    choose("--checkpoint", checkpoint, {"newest": None, "best": None})
     folder = find_run(run)
     record = folder.record()
     if record.state != "done":
@@ -94,12 +124,15 @@ def evaluate(
     paper = papers.find_paper(record.paper)
     recipe = load_resolved(folder.config_path, paper.slug)
     load_tensorflow()
-    from cai_keras.training import engine
+    from cai_keras.training import evaluation
     from cai_keras.training.first_record import describe_dataset
     from cai_keras.training.machine import describe_machine
 
-    experiment = engine.restore(recipe, record.seed, folder, papers.builder_of(paper))
-    metrics = engine.evaluate(experiment)
+    build = papers.builder_of(paper)
+    experiment = evaluation.restore(
+        recipe, record.seed, folder, build, best=checkpoint == "best"
+    )
+    metrics = evaluation.evaluate(experiment, recipe)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     again = record.model_copy(
         update={
@@ -140,7 +173,7 @@ def _is_needed(run: PlannedRun, resume: bool, overwrite: bool) -> bool:
     same = False
     if run.folder.config_path.exists():
         old = load_resolved(run.folder.config_path, run.paper.slug)
-        same = old.values == run.recipe.values
+        same = old.identity == run.recipe.identity
     if same and record.state == "done" and not overwrite:
         _say(f"{run.folder.path}: done already")
         return False
@@ -159,20 +192,63 @@ def _is_needed(run: PlannedRun, resume: bool, overwrite: bool) -> bool:
     )
 
 
-def _run_all(todo: list[PlannedRun], strategy: str, resume: bool) -> list[PlannedRun]:
+def _run_needed(
+    planned: list[PlannedRun], options: RunOptions, output: Path
+) -> list[PlannedRun] | None:
+    """Runs what is not done yet; the runs that failed, or None beside the chief."""
+    names = {options.strategy or run.recipe.train.strategy for run in planned}
+    if "multiworker" not in names:
+        todo = _needed(planned, options)
+        _say(f"{len(todo)} of {len(planned)} runs to do, in {output}")
+        return _run_all(todo, options, is_chief=True)
+    if len(names) > 1:
+        raise UsageError(f"one call cannot mix the strategies {sorted(names)}")
+    # The workers meet first, so that all of them see the same runs as done.
+    load_tensorflow(options.logical_cpus)
+    from cai_keras.training import distribution
+
+    strategy = distribution.make_strategy(
+        "multiworker", planned[0].recipe.train.cluster
+    )
+    is_chief = distribution.is_chief(strategy)
+    todo = _needed(planned, options)
+    mean = distribution.mean_over_processes(strategy, len(todo))
+    if mean != len(todo):
+        raise UsageError(
+            f"{output}: the workers see different runs there; they need one folder "
+            "that all of them can read"
+        )
+    if is_chief:
+        _say(f"{len(todo)} of {len(planned)} runs to do, in {output}")
+    failures = _run_all(todo, options, is_chief)
+    return failures if is_chief else None
+
+
+def _needed(planned: list[PlannedRun], options: RunOptions) -> list[PlannedRun]:
+    return [
+        run for run in planned if _is_needed(run, options.resume, options.overwrite)
+    ]
+
+
+def _run_all(
+    todo: list[PlannedRun], options: RunOptions, is_chief: bool
+) -> list[PlannedRun]:
     """Runs one after the other; a failed one does not stop the others."""
     if not todo:
         return []
-    _say("loading TensorFlow")
-    load_tensorflow()
+    if is_chief:
+        _say("loading TensorFlow")
+    load_tensorflow(options.logical_cpus)
     from cai_keras.training import engine
 
-    engine.make_strategy(strategy)  # a wrong name is wrong usage, before any run
-    reporter = make_reporter(console)
+    for run in todo:  # what cannot work here is wrong usage, before any run
+        train = run.recipe.train
+        engine.make_strategy(options.strategy or train.strategy, train.cluster)
+    reporter = make_reporter(console) if is_chief else QuietReporter()
     failures = []
     for number, run in enumerate(todo, start=1):
-        place = run.folder.path.parent.name
-        if not resume and run.folder.path.exists():
+        place = f"[{number}/{len(todo)}] {run.folder.path.parent.name} seed {run.seed}"
+        if is_chief and not options.resume and run.folder.path.exists():
             with run.folder.lock():
                 _empty(run.folder)
         request = engine.RunRequest(
@@ -180,8 +256,9 @@ def _run_all(todo: list[PlannedRun], strategy: str, resume: bool) -> list[Planne
             seed=run.seed,
             folder=run.folder,
             paper_datasets=tuple(run.paper.file.paper.datasets),
-            strategy=strategy,
-            resume=resume,
+            strategy=options.strategy,
+            resume=options.resume,
+            profile=options.profile,
         )
         try:
             record = engine.run(request, papers.builder_of(run.paper), reporter)
@@ -189,12 +266,11 @@ def _run_all(todo: list[PlannedRun], strategy: str, resume: bool) -> list[Planne
             raise
         except CaiError as error:
             failures.append(run)
-            _say(f"[{number}/{len(todo)}] {place} seed {run.seed} FAILED: {error}")
+            _say(f"{place} FAILED: {error}")
+            _LOG.debug("the traceback", exc_info=True)
             continue
-        _say(
-            f"[{number}/{len(todo)}] {place} seed {run.seed} "
-            f"{record.wall_seconds:.0f} s: {_metrics_text(record)}"
-        )
+        if is_chief:
+            _say(f"{place} {_summary_text(record)}")
     return failures
 
 
@@ -207,12 +283,16 @@ def _empty(folder: RunFolder) -> None:
             path.unlink()
 
 
-def _metrics_text(record) -> str:
-    return ", ".join(
+def _summary_text(record) -> str:
+    metrics = ", ".join(
         f"{name} {metric.value:.4g}"
         for name, metric in record.metrics.items()
         if metric.value is not None and name.startswith("test/")
     )
+    waited = ""
+    if record.input_wait_share and record.input_wait_share >= _WORTH_SAYING:
+        waited = f", waiting for data {100 * record.input_wait_share:.0f} %"
+    return f"{record.wall_seconds:.0f} s{waited}: {metrics}"
 
 
 def _value(metric) -> str:
@@ -233,6 +313,16 @@ def _seeds(text: str | None) -> list[int] | None:
     if not all(part.isascii() and part.isdigit() for part in parts):
         raise UsageError(f"--seeds {text}: expected numbers such as 0,1,2")
     return list(dict.fromkeys(int(part) for part in parts))
+
+
+def _window(text: str | None) -> tuple[int, int] | None:
+    """`A:B` as two step numbers."""
+    if text is None:
+        return None
+    first, _, last = text.partition(":")
+    if not (first.isdecimal() and last.isdecimal() and int(first) < int(last)):
+        raise UsageError(f"--profile {text}: expected A:B, two steps with A below B")
+    return int(first), int(last)
 
 
 def _check_spec(text: str) -> None:

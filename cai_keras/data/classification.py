@@ -1,6 +1,5 @@
 """Labelled images that fit in memory, in an order that any step can start from."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ import tensorflow_datasets as tfds
 from cai_keras.data.loaded import LoadedData
 from cai_keras.data.source import open_catalogue, open_embedded, read_split
 from cai_keras.data.spec import DataSpec
+from cai_keras.data.step_batches import StepBatches
 from cai_keras.errors import UsageError
 
 
@@ -20,8 +20,8 @@ class LabelledImages:
     images: np.ndarray
     labels: np.ndarray
 
-    def batches(self, batch_size: int, seed: int) -> Callable[[int], tf.data.Dataset]:
-        """First step -> endless shuffled dataset of {"image", "label"}.
+    def batches(self, batch_size: int, seed: int) -> StepBatches:
+        """Endless shuffled batches of {"image", "label"}.
 
         Every epoch visits each example once, in an order of its own; batches run
         over the ends of epochs, so that all of them are full.
@@ -29,14 +29,14 @@ class LabelledImages:
         images, labels = tf.constant(self.images), tf.constant(self.labels)
         count = len(self.labels)
 
-        def make(step):
-            index = shuffled_indices(step, batch_size, count, seed)
+        def make(step, rows):
+            index = shuffled_indices(step * batch_size + rows, count, seed)
             return {
                 "image": tf.gather(images, index),
                 "label": tf.gather(labels, index),
             }
 
-        return batches_from_step(make)
+        return StepBatches(make, batch_size)
 
 
 @dataclass(frozen=True)
@@ -62,45 +62,37 @@ def load_classification(spec_text: str) -> Classification:
     return Classification(train, test, info)
 
 
-def shuffled_indices(step, batch_size: int, count: int, seed: int) -> tf.Tensor:
-    """Example indices of a step's batch: a fresh permutation for every epoch.
+def shuffled_indices(positions, count: int, seed: int) -> tf.Tensor:
+    """Example indices at positions of an endless stream: epochs of `count` examples.
+
+    Every epoch is a permutation of its own.
 
     Args:
-        step: int64 scalar, counted from 0.
+        positions: int64 (n,), counted from 0; they may span epochs.
         count: number of examples.
     Returns:
-        int64 (batch_size,) in [0, count).
+        int64 (n,) in [0, count).
     """
-    position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-    epoch = tf.cast(position // count, tf.int32)
-    first = tf.fill([batch_size], tf.constant(seed, tf.int32))
+    epoch = tf.cast(positions // count, tf.int32)
+    first = tf.fill(tf.shape(epoch), tf.constant(seed, tf.int32))
     seeds = tf.stack([first, tf.ones_like(first), epoch], axis=1)
     # tf.random.experimental.index_shuffle takes one seed only; a batch may span two
     # epochs, and the operation itself takes a seed for each index.
     return tf.raw_ops.RandomIndexShuffle(
-        index=position % count,
+        index=positions % count,
         seed=seeds,
         max_index=tf.constant(count - 1, tf.int64),
         rounds=4,
     )
 
 
-def batches_from_step(make) -> Callable[[int], tf.data.Dataset]:
-    """Endless batches where a batch is a function of its step.
-
-    That is what makes a resumed run equal to an undisturbed one: any step can be
-    the first.
-    """
-
-    def batches(first_step: int) -> tf.data.Dataset:
-        steps = tf.data.Dataset.range(first_step, tf.int64.max)
-        mapped = steps.map(make, tf.data.AUTOTUNE, deterministic=True)
-        return mapped.prefetch(tf.data.AUTOTUNE)
-
-    return batches
-
-
 def _read(builder: tfds.core.DatasetBuilder, split: str) -> LabelledImages:
     rows = list(tfds.as_numpy(read_split(builder, split)))
     images = np.stack([row["image"] for row in rows]).astype(np.float32) / 255
     return LabelledImages(images, np.array([row["label"] for row in rows], np.int32))
+
+
+def batches_from_step(make):  # temporary
+    from cai_keras.data.step_batches import StepBatches as S
+
+    return S(lambda step, rows: make(step), 1)

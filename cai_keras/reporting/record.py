@@ -94,6 +94,7 @@ class Record(_Part):
         wall_seconds: the whole run, summed over its sessions when it was resumed.
         train_seconds: inside training steps, evaluation excluded.
         examples_per_second: in steady state; the first call is left out.
+        input_wait_share: share of that time spent waiting for the next batch, 0 to 1.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -118,6 +119,7 @@ class Record(_Part):
     wall_seconds: float
     train_seconds: float
     examples_per_second: float | None
+    input_wait_share: float | None = None  # absent in records before this was measured
     peak_memory_bytes: int
     parameters: dict[str, Parameters]
     metrics: dict[str, Metric]

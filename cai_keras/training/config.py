@@ -1,15 +1,10 @@
 """A paper's `config.yaml`: strict models, and the recipe of one variant.
 
-A recipe is base, then one scale, then one variant, then `--set`: mappings merge,
-everything else replaces. Two rules keep a typing error from going unseen:
-
-- `base` has every key. A scale, a variant or `--set` may change only keys that
-  `base` has, to a value of the same type.
-- A mapping with the key `name` is a choice with parameters (an optimizer, a
-  schedule): naming another choice replaces the mapping as a whole.
+A recipe is base, then one scale, then one variant, then `--set`, merged as
+`merging.py` says. `base` has every key; keys of `train` that have a default, because
+they are the engine's and not a paper's, may be left out and are filled in.
 """
 
-import contextlib
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,14 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from cai_keras.errors import UsageError, nearest
 from cai_keras.reporting.claims import Claim
-from cai_keras.training.settings import Strict, TrainSettings
+from cai_keras.training.merging import apply_set, fill_defaults, merge
+from cai_keras.training.settings import MACHINE_KEYS, Strict, TrainSettings
 from cai_keras.training.validation import explain
 from cai_keras.training.yaml_source import YamlSource
 
 # At least one, from 0 on: a seed names a folder.
 Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 SCALES = ("smoke", "small", "paper")
-SECTIONS = ("data", "model", "train", "evaluate")
+OPEN_SECTIONS = ("data", "model", "evaluate")  # the keys are the paper's own
+SECTIONS = (*OPEN_SECTIONS, "train")
 
 
 class PaperInfo(Strict):
@@ -72,6 +69,18 @@ class PaperFile(Strict):
     deviations: list[Deviation]
 
 
+class _ResolvedFile(Strict):
+    """The `config.yaml` in a run's folder: a merged recipe, and whose it is."""
+
+    paper: str
+    scale: str
+    variant: str
+    seed: int
+    overrides: list[str]
+    data_overridden: bool
+    recipe: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One variant at one scale, merged and checked.
@@ -94,6 +103,17 @@ class Recipe:
     values: dict[str, Any]
     overrides: tuple[str, ...] = ()
     data_overridden: bool = False
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the run computes: two runs with equal ones are the same run.
+
+        The values without those that say where and how it is computed, so that a
+        run can go on with more devices.
+        """
+        train = self.values["train"]
+        computed = {key: train[key] for key in train if key not in MACHINE_KEYS}
+        return {**self.values, "train": computed}
 
     @property
     def run_name(self) -> str:
@@ -137,53 +157,25 @@ class Paper:
         """
         _known("scale", scale, self.file.scales)
         _known(f"{self.slug}: variant", variant, self.file.variants)
-        base = self.file.base
-        values = copy.deepcopy(base)
+        values = _filled(copy.deepcopy(self.file.base))
         for keys in (("scales", scale), ("variants", variant)):
             layer = self.source.data[keys[0]][keys[1]] or {}
-            values = _merge(values, layer, self.source, keys, ())
+            values = _filled(merge(values, layer, self.source, keys))
         overrides = []
         if data is not None:
-            values["data"]["spec"] = data
+            values = merge(values, {"data": {"spec": data}}, YamlSource("--data", ""))
             overrides.append(f"data.spec={data}")
         for text in sets:
-            values = _apply_set(values, text)
+            values = _filled(apply_set(values, text))
             overrides.append(text)
-        return self._check(values, scale, variant, tuple(overrides), data is not None)
-
-    def _check(self, values, scale, variant, overrides, data_overridden) -> Recipe:
-        for name in ("data", "model", "evaluate"):  # a layer can fill a null of base
-            if isinstance(values[name], Mapping):
-                _check_keys(values[name], self.source, (name,))
-        schema = create_model(
-            "Recipe",
-            __base__=Strict,
-            seeds=(Seeds, ...),
-            train=(TrainSettings, ...),
-            **{
-                name: (_section(name, self.file.base[name], values[name]), ...)
-                for name in ("data", "model", "evaluate")
-            },
-        )
-        try:
-            parsed = schema.model_validate(values)
-        except ValidationError as error:
-            layers = (("variants", variant), ("scales", scale), ("base",))
-            raise UsageError(
-                explain(error, schema, self.source, layers, overrides)
-            ) from None
+        layers = (("variants", variant), ("scales", scale), ("base",))
         return Recipe(
             slug=self.slug,
             scale=scale,
             variant=variant,
-            seeds=tuple(parsed.seeds),
-            data=parsed.data,
-            model=parsed.model,
-            train=parsed.train,
-            evaluate=parsed.evaluate,
-            values=values,
-            overrides=overrides,
-            data_overridden=data_overridden,
+            **_parse(values, self.file.base, self.source, layers, overrides),
+            overrides=tuple(overrides),
+            data_overridden=data is not None,
         )
 
 
@@ -216,45 +208,39 @@ def load_resolved(path: Path, slug: str) -> Recipe:
     file nor its scales take part.
     """
     source = YamlSource(path)
-    document = source.data
-    values = document.get("recipe") if isinstance(document, dict) else None
-    complete = (
-        isinstance(values, dict)
-        and set(document) == _RESOLVED_KEYS
-        and {"seeds", *SECTIONS} <= set(values)
-    )
+    try:
+        run = _ResolvedFile.model_validate(source.data)
+        complete = {"seeds", *SECTIONS} <= set(run.recipe)
+    except ValidationError:
+        complete = False
     if not complete:
         raise UsageError(f"{path}: not the resolved config.yaml of a run")
-    for name in ("data", "model", "evaluate"):
-        _check_keys(values[name], source, ("recipe", name))
-    stub = PaperFile.model_construct(base=values)
-    paper = Paper(slug, path.parent, stub, source)
-    return paper._check(
-        values,
-        document["scale"],
-        document["variant"],
-        tuple(document["overrides"]),
-        document["data_overridden"],
+    for name in OPEN_SECTIONS:
+        _check_keys(run.recipe[name], source, ("recipe", name))
+    # An older run does not name what the engine has learned since.
+    values = _filled(run.recipe)
+    return Recipe(
+        slug=slug,
+        scale=run.scale,
+        variant=run.variant,
+        **_parse(values, values, source, layers=(("recipe",),)),
+        overrides=tuple(run.overrides),
+        data_overridden=run.data_overridden,
     )
-
-
-_RESOLVED_KEYS = {
-    "paper", "scale", "variant", "seed", "overrides", "data_overridden", "recipe"
-}  # fmt: skip
 
 
 def resolved_yaml(recipe: Recipe, seed: int) -> str:
     """The text of a run folder's `config.yaml`."""
-    document = {
-        "paper": recipe.slug,
-        "scale": recipe.scale,
-        "variant": recipe.variant,
-        "seed": seed,
-        "overrides": list(recipe.overrides),
-        "data_overridden": recipe.data_overridden,
-        "recipe": recipe.values,
-    }
-    return yaml.safe_dump(document, sort_keys=False)
+    document = _ResolvedFile(
+        paper=recipe.slug,
+        scale=recipe.scale,
+        variant=recipe.variant,
+        seed=seed,
+        overrides=list(recipe.overrides),
+        data_overridden=recipe.data_overridden,
+        recipe=recipe.values,
+    )
+    return yaml.safe_dump(document.model_dump(), sort_keys=False)
 
 
 def _known(what: str, name: str, choices: Mapping[str, Any]) -> None:
@@ -271,7 +257,7 @@ def _check_structure(paper: Paper) -> None:
             raise UsageError(f"{where}: unknown key; {nearest(key, sorted(expected))}")
     for key in sorted(expected - set(file.base)):
         raise UsageError(f"{source.where(('base',))}: the key {key!r} is missing")
-    for name in ("data", "model", "evaluate"):
+    for name in OPEN_SECTIONS:
         _check_keys(file.base[name], source, ("base", name))
     for key, kind in (("spec", str), ("batch_size", int)):  # the engine's own
         if not isinstance(file.base["data"].get(key), kind):
@@ -315,40 +301,41 @@ def _check_keys(section, source, keys: tuple[str, ...]) -> None:
             _check_keys(value, source, here)
 
 
-def _merge(values, layer, source, prefix, keys):
-    """`values` with `layer` laid over it; the rules are in the module's docstring."""
-    where = source.where((*prefix, *keys))
-    if not isinstance(layer, Mapping):
-        raise UsageError(f"{where}: expected a mapping, found {layer!r}")
-    merged = dict(values)
-    for key, value in layer.items():
-        here = (*keys, str(key))
-        if key not in values:
-            where = source.where((*prefix, *here))
-            raise UsageError(f"{where}: unknown key; {nearest(str(key), values)}")
-        old = values[key]
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            if "name" in value and value["name"] != old.get("name"):
-                merged[key] = copy.deepcopy(dict(value))
-            else:
-                merged[key] = _merge(old, value, source, prefix, here)
-        else:
-            merged[key] = copy.deepcopy(value)
-    return merged
+def _filled(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with the defaults of `train`, also of a choice that was just named."""
+    return {**values, "train": fill_defaults(TrainSettings, values["train"])}
 
 
-def _apply_set(values: dict, text: str) -> dict:
-    path, equals, value_text = text.partition("=")
-    if not equals or not path:
-        raise UsageError(f"--set {text}: expected KEY.PATH=VALUE")
-    value = YamlSource("--set", value_text).data
-    if isinstance(value, str):  # YAML 1.1 reads 1e-4 as a string
-        with contextlib.suppress(ValueError):  # a plain word
-            value = float(value)
-    layer: Any = value
-    for key in reversed(path.split(".")):
-        layer = {key: layer}
-    return _merge(values, layer, YamlSource("--set", "{}"), (), ())
+def _parse(values, base, source, layers, overrides=()) -> dict[str, Any]:
+    """The checked parts of a `Recipe`: its sections, and `values` themselves.
+
+    Args:
+        base: its keys and types are those that data, model and evaluate must have.
+        source, layers, overrides: where the values come from, for errors.
+    """
+    for name in OPEN_SECTIONS:  # a layer can fill a null of base
+        if isinstance(values[name], Mapping):
+            _check_keys(values[name], source, (name,))
+    schema = create_model(
+        "Recipe",
+        __base__=Strict,
+        seeds=(Seeds, ...),
+        train=(TrainSettings, ...),
+        **{
+            name: (_section(name, base[name], values[name]), ...)
+            for name in OPEN_SECTIONS
+        },
+    )
+    try:
+        parsed = schema.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(explain(error, schema, source, layers, overrides)) from None
+    return {
+        "seeds": tuple(parsed.seeds),
+        "train": parsed.train,
+        **{name: getattr(parsed, name) for name in OPEN_SECTIONS},
+        "values": values,
+    }
 
 
 def _section(name: str, base: Any, values: Any) -> type[BaseModel]:

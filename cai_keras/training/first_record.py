@@ -4,7 +4,6 @@ import datetime
 from collections.abc import Mapping
 
 import keras
-import tensorflow as tf
 
 from cai_keras.reporting.record import DatasetInfo, Parameters, Record
 from cai_keras.training.config import Recipe
@@ -17,6 +16,7 @@ def first_record(
     seed: int,
     experiment: Experiment,
     strategy: str,
+    replicas: int,
     paper_datasets: tuple[str, ...],
 ) -> Record:
     """A record in the state `running` at step 0, without metrics."""
@@ -32,7 +32,7 @@ def first_record(
         steps_planned=sum(phase.steps for phase in experiment.phases),
         steps_done=0,
         global_batch=recipe.data.batch_size,
-        replicas=tf.distribute.get_strategy().num_replicas_in_sync,
+        replicas=replicas,
         strategy=strategy,
         backend=keras.backend.backend(),
         precision=recipe.train.precision,

@@ -1,13 +1,19 @@
 """Outputs of a network for many examples, exact on the last partial batch."""
 
+import weakref
+
+import keras
 import numpy as np
+
+_compiled: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
 
 def predict_in_batches(network, inputs: np.ndarray, batch_size: int) -> np.ndarray:
     """`network(inputs)` in inference mode, `batch_size` examples at a time.
 
     The last batch is filled up with its first example and cut again: every call has
-    the same shape, so that nothing is compiled twice.
+    the same shape, so that nothing is compiled twice. Under a strategy the replicas
+    of this process share each batch; the results do not depend on their number.
 
     Args:
         network: Keras model of one input and one output.
@@ -19,12 +25,39 @@ def predict_in_batches(network, inputs: np.ndarray, batch_size: int) -> np.ndarr
     """
     if len(inputs) == 0:
         raise ValueError("no example to predict")
+    predict, replicas = _predictor(network)
+    size = -(-batch_size // replicas) * replicas
     outputs = []
-    for start in range(0, len(inputs), batch_size):
-        batch = inputs[start : start + batch_size]
-        missing = batch_size - len(batch)
+    for start in range(0, len(inputs), size):
+        batch = inputs[start : start + size]
+        missing = size - len(batch)
         if missing:
             batch = np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)])
-        predicted = np.asarray(network.predict_on_batch(batch))
-        outputs.append(predicted[: batch_size - missing])
+        outputs.append(np.asarray(predict(batch))[: size - missing])
     return np.concatenate(outputs)
+
+
+def _predictor(network):
+    """(batch -> outputs, number of replicas that share a batch)."""
+    if keras.backend.backend() != "tensorflow":
+        return network.predict_on_batch, 1
+    import tensorflow as tf
+
+    strategy = tf.distribute.get_strategy()
+    if strategy.num_replicas_in_sync == 1:
+        return network.predict_on_batch, 1
+    # Keras would gather the outputs of all workers, and only the chief evaluates.
+    if network not in _compiled:
+        call = tf.function(lambda x: strategy.run(network, (x,), {"training": False}))
+        _compiled[network] = call
+    replicas = len(strategy.extended.worker_devices)
+
+    def predict(batch):
+        parts = iter(np.split(batch, replicas))
+        shared = strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(next(parts))
+        )
+        found = strategy.experimental_local_results(_compiled[network](shared))
+        return np.concatenate([part.numpy() for part in found])
+
+    return predict, replicas

@@ -7,7 +7,7 @@ import numpy as np
 from cai_keras.data.affine import AffineRanges
 from cai_keras.errors import choose
 from cai_keras.training.experiment import Experiment, Phase
-from cai_keras.training.optimizers import make_optimizer
+from cai_keras.training.optimizers import make_rules
 
 from . import data, evaluate, figures, sampling
 from .learner import LEARNERS
@@ -71,10 +71,7 @@ def build(recipe, seed: int) -> Experiment:
 def _phase(recipe, network, drawings, seed: int) -> Phase:
     learner = choose("model.learning_rule", recipe.model.learning_rule, LEARNERS)(
         {"siamese": network},
-        {
-            name: make_optimizer(settings, recipe.train.total_steps)
-            for name, settings in recipe.train.optimizers.items()
-        },
+        make_rules(recipe.train.optimizers, recipe.train.total_steps),
     )
     affine = recipe.data.affine
     ranges = AffineRanges(

@@ -1,7 +1,5 @@
 """Training batches: pairs by the paper's protocol, and groups of one alphabet."""
 
-from collections.abc import Callable
-
 import numpy as np
 import tensorflow as tf
 
@@ -11,7 +9,8 @@ from cai_keras.data.affine import (
     apply_affine,
     sample_affine,
 )
-from cai_keras.data.classification import batches_from_step, shuffled_indices
+from cai_keras.data.classification import shuffled_indices
+from cai_keras.data.step_batches import StepBatches
 from cai_keras.errors import UsageError
 
 from .data import NUM_DRAWERS, Drawings
@@ -53,14 +52,14 @@ def pair_batches(
     ranges: AffineRanges,
     batch_size: int,
     seed: int,
-) -> Callable[[int], tf.data.Dataset]:
+) -> StepBatches:
     """A fixed set of pairs, each as drawn and in `num_distortions` distorted copies.
 
     The paper's training sets: 30,000 pairs with 8 distortions are 270,000 examples.
     Every epoch visits each example once, in an order of its own.
 
     Returns:
-        first step -> dataset of {"images": float32 (batch, 2, side, side, 1) in
+        batches of {"images": float32 (batch, 2, side, side, 1) in
         [0, 1], ink 1; "same": float32 (batch,)}.
     """
     rng = np.random.default_rng([0x70616972, seed])
@@ -74,8 +73,8 @@ def pair_batches(
     copies = 1 + num_distortions
     per_epoch = num_pairs * copies
 
-    def make(step):
-        example = shuffled_indices(step, batch_size, per_epoch, seed)
+    def make(step, rows):
+        example = shuffled_indices(step * batch_size + rows, per_epoch, seed)
         pair, copy = example // copies, example % copies
         drawn = tf.gather(images, tf.reshape(tf.gather(pairs, pair), [-1]))
         chosen = tf.gather_nd(choice, tf.stack([pair, copy], axis=1))
@@ -84,11 +83,11 @@ def pair_batches(
         )
         side = images.shape[-1]
         return {
-            "images": tf.reshape(distorted, [batch_size, 2, side, side, 1]),
+            "images": tf.reshape(distorted, [-1, 2, side, side, 1]),
             "same": tf.cast(tf.gather(same, pair), tf.float32),
         }
 
-    return batches_from_step(make)
+    return StepBatches(make, batch_size)
 
 
 def group_batches(
@@ -98,7 +97,7 @@ def group_batches(
     quarter_turns: bool,
     num_groups: int,
     seed: int,
-) -> Callable[[int], tf.data.Dataset]:
+) -> StepBatches:
     """Groups of characters of one alphabet, each character by two drawers.
 
     Every step draws new groups and new distortions. With `quarter_turns` a whole
@@ -106,7 +105,7 @@ def group_batches(
     (Santoro et al. 2016; Vinyals et al. 2016).
 
     Returns:
-        first step -> dataset of {"images": float32 (groups, 2 * characters, side,
+        batches of {"images": float32 (groups, 2 * characters, side,
         side, 1) in [0, 1], ink 1}; members 2i and 2i + 1 are the same character.
     """
     if num_characters > drawings.sizes.min():
@@ -122,32 +121,35 @@ def group_batches(
     side, members = images.shape[-1], 2 * num_characters
     largest = int(drawings.sizes.max())
 
-    def make(step):
+    def make(step, rows):
         def uniform(index, shape, **options):
+            # Drawn for the whole batch: a replica's rows are those of one device.
             key = tf.random.fold_in(tf.constant([seed, index], tf.int32), step)
-            return tf.random.stateless_uniform(shape, key, **options)
+            drawn = tf.random.stateless_uniform([num_groups, *shape], key, **options)
+            return tf.gather(drawn, rows)
 
-        alphabet = uniform(0, [num_groups], maxval=len(drawings.names), dtype=tf.int32)
+        alphabet = uniform(0, [], maxval=len(drawings.names), dtype=tf.int32)
         size = tf.gather(sizes, alphabet)[:, None]
         # The largest k of random scores: k distinct characters, uniformly.
-        lottery = uniform(1, [num_groups, largest])
+        lottery = uniform(1, [largest])
         lottery = tf.where(tf.range(largest)[None] < size, lottery, -1.0)
         character = tf.math.top_k(lottery, num_characters).indices
         character += tf.gather(starts, alphabet)[:, None]
-        drawers = uniform(2, [num_groups, num_characters, NUM_DRAWERS])
+        drawers = uniform(2, [num_characters, NUM_DRAWERS])
         drawer = tf.math.top_k(drawers, 2).indices
         index = tf.reshape(character[..., None] * NUM_DRAWERS + drawer, [-1])
-        chosen = uniform(3, [num_groups * members], maxval=_BANK, dtype=tf.int32)
+        chosen = uniform(3, [members], maxval=_BANK, dtype=tf.int32)
         drawn = apply_affine(
-            _to_float(tf.gather(images, index)), tf.gather(bank, chosen)
+            _to_float(tf.gather(images, index)),
+            tf.gather(bank, tf.reshape(chosen, [-1])),
         )
-        drawn = tf.reshape(drawn, [num_groups, members, side, side, 1])
+        drawn = tf.reshape(drawn, [-1, members, side, side, 1])
         if quarter_turns:
-            turns = uniform(4, [num_groups], maxval=4, dtype=tf.int32)
+            turns = uniform(4, [], maxval=4, dtype=tf.int32)
             drawn = turn(drawn, turns)
         return {"images": drawn}
 
-    return batches_from_step(make)
+    return StepBatches(make, num_groups)
 
 
 def turn(images: tf.Tensor, turns: tf.Tensor) -> tf.Tensor:

@@ -17,8 +17,9 @@ from cai_keras.cli.papers import (
     paper_slugs,
 )
 from cai_keras.reporting.run_folder import RunFolder
-from cai_keras.training import engine
+from cai_keras.training import engine, evaluation
 from cai_keras.training.config import SCALES
+from cai_keras.training.preparation import set_up_process
 
 SLUGS = paper_slugs()
 VARIANTS = [(slug, variant) for slug in SLUGS for variant in find_paper(slug).variants]
@@ -94,7 +95,7 @@ def learner_classes(paper, variant):
     recipe = paper.recipe("smoke", variant)
     if recipe.train.total_steps <= recipe.train.steps_per_call:
         return ()
-    engine.set_up_process(recipe, 0)
+    set_up_process(recipe, 0)
     experiment = builder_of(paper)(recipe, 0)
     return tuple(type(phase.learner) for phase in experiment.phases)
 
@@ -245,9 +246,9 @@ def test_a_finished_run_is_restored_and_measures_the_same(slug, trained):
     record, folder = trained(slug, variant)
     recipe = paper.recipe("smoke", variant)
 
-    experiment = engine.restore(recipe, record.seed, folder, builder_of(paper))
+    experiment = evaluation.restore(recipe, record.seed, folder, builder_of(paper))
 
-    assert engine.evaluate(experiment) == record.metrics
+    assert evaluation.evaluate(experiment, recipe) == record.metrics
 
 
 @pytest.mark.parametrize("slug", SLUGS)

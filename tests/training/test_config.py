@@ -13,11 +13,12 @@ from cai_keras.errors import UsageError
 from cai_keras.training.config import (
     Paper,
     Recipe,
-    _merge,
     load_paper,
     load_resolved,
     resolved_yaml,
 )
+from cai_keras.training.merging import fill_defaults, merge
+from cai_keras.training.settings import MACHINE_KEYS, TrainSettings
 from cai_keras.training.yaml_source import YamlSource
 
 
@@ -36,6 +37,24 @@ def line_of(paper_text, needle):
     """Line, counted from 1, of the first line that holds `needle`."""
     lines = paper_text.splitlines()
     return next(n for n, line in enumerate(lines, start=1) if needle in line)
+
+
+def without_defaults(values):
+    """A copy without the keys of `train` that the tiny paper leaves to the engine."""
+    values = copy.deepcopy(values)
+    train = values["train"]
+    for key in (
+        "accumulate", "ema", "keep_best", "synchronized_batch_norm", "check_finite",
+        "xla", "strategy", "cluster", "data_service",
+    ):  # fmt: skip
+        del train[key]
+    regress, critic = train["optimizers"].values()
+    for holder, key in (
+        (regress, "every"), (regress, "weight_decay"),
+        (critic, "every"), (critic["schedule"], "warmup_steps"),
+    ):  # fmt: skip
+        del holder[key]
+    return values
 
 
 def message_of(call, *arguments, **options):
@@ -71,7 +90,9 @@ def test_set_wins_over_everything(paper):
 
 
 def test_a_variant_without_a_body_changes_nothing(paper):
-    assert paper.recipe("paper", "empty").values == paper.file.base
+    values = paper.recipe("paper", "empty").values
+    assert values == paper.recipe("paper", "narrow").values
+    assert without_defaults(values) == paper.file.base
 
 
 def test_lists_are_replaced_and_not_joined(paper):
@@ -115,6 +136,138 @@ def test_a_recipe_cannot_be_changed(paper):
     recipe = paper.recipe("paper", "narrow")
     with pytest.raises(Exception, match="frozen"):
         recipe.model.units = 3
+
+
+# Defaults of the engine
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("accumulate=4", 4),
+        ("xla=true", True),
+        ("xla=on", True),
+        ("xla=off", False),
+        ("xla=auto", "auto"),
+        ("strategy=mirrored", "mirrored"),
+        ("check_finite=false", False),
+        ("data_service=[grpc://a:5050, grpc://b:5050]", ["grpc://a:5050", "grpc://b:5050"]),
+    ],
+)  # fmt: skip
+def test_set_reaches_what_base_does_not_name(paper, text, value):
+    recipe = paper.recipe("paper", "narrow", sets=[f"train.{text}"])
+    key = text.partition("=")[0]
+    assert getattr(recipe.train, key) == recipe.values["train"][key] == value
+
+
+def test_set_fills_a_null_section_as_a_whole(paper):
+    text = (
+        "train.ema={networks: [generator], momentum: 0.999, start_step: 0, "
+        "use_for_evaluation: true}"
+    )
+    sets = [
+        text,
+        "train.ema.momentum=0.5",
+        "train.keep_best={metric: a/b, better: lower}",
+    ]
+    recipe = paper.recipe("paper", "narrow", sets=sets)
+    assert recipe.train.ema.networks == ["generator"]
+    assert recipe.train.ema.momentum == 0.5
+    assert recipe.train.keep_best.metric == "a/b"
+
+
+def test_a_part_of_a_null_section_is_incomplete(paper):
+    sets = ["train.ema.momentum=0.5"]
+    text = message_of(paper.recipe, "paper", "narrow", sets=sets)
+    assert "train.ema.networks: this key is missing" in text
+
+
+def test_set_reaches_the_defaults_of_optimizers_and_schedules(paper):
+    start = "train.optimizers.critic"
+    sets = [
+        f"{start}.every=5",
+        f"{start}.weight_decay={{kind: l2, rate: 0.1, exclude: [bias]}}",
+        f"{start}.schedule.warmup_steps=3",
+    ]
+    critic = paper.recipe("paper", "narrow", sets=sets).train.optimizers["critic"]
+    assert (critic.every, critic.weight_decay.rate) == (5, 0.1)
+    assert critic.schedule.warmup_steps == 3
+
+
+def test_scales_and_variants_reach_what_base_does_not_name(edited):
+    paper = edited("narrow: {}", "narrow: {train: {accumulate: 2}}")
+    assert paper.recipe("paper", "narrow").train.accumulate == 2
+    paper = edited("small: {train: {steps: 8}}", "small: {train: {xla: off}}")
+    assert paper.recipe("small", "narrow").train.xla is False
+
+
+def test_a_choice_that_a_variant_names_has_its_defaults_too(paper):
+    sets = ["train.optimizers.critic.every=2"]
+    recipe = paper.recipe("paper", "momentum_free", sets=sets)
+    assert recipe.train.optimizers["critic"].every == 2
+    assert recipe.values["train"]["optimizers"]["critic"]["weight_decay"] is None
+
+
+def test_what_base_names_wins_over_the_default(edited):
+    paper = edited("    log_every: 2", "    log_every: 2\n    accumulate: 3")
+    recipe = paper.recipe("paper", "narrow")
+    assert recipe.train.accumulate == recipe.values["train"]["accumulate"] == 3
+
+
+def test_values_hold_every_setting_of_the_engine(paper):
+    recipe = paper.recipe("paper", "momentum_free")
+    assert recipe.train.model_dump() == recipe.values["train"]
+
+
+def test_defaults_of_two_recipes_are_not_shared(paper):
+    first = paper.recipe("paper", "narrow")
+    first.values["train"]["data_service"].append("grpc://a:1")
+    second = paper.recipe("paper", "narrow")
+    assert second.values["train"]["data_service"] == []
+    assert second.train.data_service == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("acumulate=4", "train.acumulate: unknown key; did you mean 'accumulate'?"),
+        ("xla=maybe", "--set train.xla=maybe: input should be true, false or auto, "
+                      "found 'maybe'"),
+        ("strategy=all", "input should be 'one', 'mirrored', 'multiworker' or 'tpu'"),
+        ("optimizers.critic.weight_decay=0.1", "input should be a valid dictionary or "
+                                               "instance of WeightDecay, found 0.1"),
+        ("optimizers.critic.weight_decay={kind: l2, rate: 0.1}",
+         "train.optimizers.critic.weight_decay"),
+        ("optimizers.critic.every=0", "input should be greater than or equal to 1"),
+        ("optimizers.critic.schedule={name: piecewise, boundaries: [2, 1], "
+         "factors: [0.1, 0.01]}", "boundaries should increase, found [2, 1]"),
+        ("optimizers.critic.schedule={name: piecewise, boundaries: [1, 2], "
+         "factors: [0.1]}", "factors should be as many as boundaries, 2, found [0.1]"),
+        ("optimizers.critic.schedule={name: step}", "'linear', 'polynomial'"),
+    ],
+)  # fmt: skip
+def test_an_error_of_the_engines_settings_is_one_line(paper, setting, message):
+    sets = [f"train.{setting}"]
+    text = message_of(paper.recipe, "paper", "narrow", sets=sets)
+    assert message in text
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [5, None, [1], {"steps": 1}, {"optimizers": 5}, {"optimizers": {"a": {}}},
+     {"optimizers": {"a": {"name": ["sgd"]}}}, {"optimizers": {"a": None}}, {1: 2}],
+    ids=str,
+)  # fmt: skip
+def test_what_does_not_fit_is_left_to_the_validation(value):
+    before = copy.deepcopy(value)
+    filled = fill_defaults(TrainSettings, value)
+    assert value == before
+    if isinstance(value, dict):
+        assert {key: filled[key] for key in value} == value
+        assert filled["accumulate"] == 1
+    else:
+        assert filled == value
 
 
 # Names of runs
@@ -350,7 +503,77 @@ def test_a_section_that_is_no_mapping_is_refused(tiny, tmp_path, section):
     assert f"base.{section}: expected a mapping, found [1]" in text
 
 
+def test_a_data_section_that_a_scale_breaks_is_named(edited):
+    paper = edited("small: {train: {steps: 8}}", "small: {data: 5}")
+    text = message_of(paper.recipe, "small", "narrow", data="folder:x")
+    assert "data.batch_size: this key is missing" in text
+
+
 # The resolved config of a run
+
+
+def write_resolved(path, recipe, values):
+    document = yaml.safe_load(resolved_yaml(recipe, seed=0))
+    path.write_text(yaml.safe_dump(document | {"recipe": values}))
+    return path
+
+
+def test_an_older_run_has_the_defaults_of_what_was_added_since(paper, tmp_path):
+    recipe = paper.recipe("small", "wide")
+    older = without_defaults(recipe.values)
+    path = write_resolved(tmp_path / "config.yaml", recipe, older)
+    again = load_resolved(path, "tiny")
+    assert again.values == recipe.values
+    assert again.identity == recipe.identity
+
+
+def test_an_error_in_a_resolved_config_names_its_own_key_and_line(paper, tmp_path):
+    recipe = paper.recipe("paper", "narrow", sets=["train.steps=7"])
+    recipe.values["train"]["steps"] = -1
+    path = write_resolved(tmp_path / "config.yaml", recipe, recipe.values)
+    line = line_of(path.read_text(), "steps: -1")
+    text = message_of(load_resolved, path, "tiny")
+    assert text.startswith(f"{path}:{line}: recipe.train.steps: input should be")
+    assert text.endswith("found -1")
+
+
+def test_a_missing_key_in_a_resolved_config_names_the_recipe(paper, tmp_path):
+    recipe = paper.recipe("paper", "narrow")
+    del recipe.values["train"]["log_every"]
+    path = write_resolved(tmp_path / "config.yaml", recipe, recipe.values)
+    text = message_of(load_resolved, path, "tiny")
+    assert "recipe.train.log_every: this key is missing" in text
+
+
+# Which runs are the same
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["strategy=mirrored", "cluster=slurm", "data_service=['grpc://a:1']", "xla=on"],
+)
+def test_where_and_how_a_run_is_computed_is_not_its_identity(paper, setting):
+    here = paper.recipe("paper", "narrow")
+    there = paper.recipe("paper", "narrow", sets=[f"train.{setting}"])
+    assert here.values != there.values
+    assert here.identity == there.identity
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["train.accumulate=2", "train.steps=3", "train.optimizers.critic.every=2",
+     "model.units=3", "data.spec=folder:x", "seeds=[0]", "evaluate.examples=3",
+     "train.check_finite=false", "train.precision=mixed_float16"],
+)  # fmt: skip
+def test_everything_else_is_its_identity(paper, setting):
+    other = paper.recipe("paper", "narrow", sets=[setting])
+    assert other.identity != paper.recipe("paper", "narrow").identity
+
+
+def test_identity_leaves_the_values_alone(paper):
+    recipe = paper.recipe("paper", "narrow")
+    assert not set(MACHINE_KEYS) & set(recipe.identity["train"])
+    assert set(MACHINE_KEYS) <= set(recipe.values["train"])
 
 
 def test_a_resolved_config_gives_the_recipe_back(paper, tmp_path):
@@ -375,6 +598,7 @@ def test_a_resolved_config_gives_the_recipe_back(paper, tmp_path):
         lambda document: document.pop("seed"),
         lambda document: document.update(more=1),
         lambda document: document.update(recipe=5),
+        lambda document: document.update(overrides=5),
         lambda document: document["recipe"].pop("data"),
         lambda document: document["recipe"].update(model=[1]),
         lambda document: document["recipe"]["train"].update(steps="x"),
@@ -410,7 +634,7 @@ trees = st.dictionaries(
 
 
 def merged(base, layer):
-    return _merge(base, layer, YamlSource("test", "{}"), (), ())
+    return merge(base, layer, YamlSource("test", "{}"))
 
 
 @settings(max_examples=150, deadline=None)

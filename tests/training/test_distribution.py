@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from cai_keras.errors import UsageError
-from cai_keras.training.distribution import global_mean, make_strategy
+from cai_keras.training.distribution import make_strategy
+from cai_keras.training.reduction import global_mean
 
 
 def test_global_mean_of_one_replica_is_the_mean():

@@ -19,7 +19,7 @@ import yaml
 
 from cai_keras.errors import RunError, UsageError
 from cai_keras.reporting.record import Metric, read_record
-from cai_keras.training import engine
+from cai_keras.training import engine, evaluation
 
 SCRIPT = Path(__file__).with_name("tiny_experiment.py")
 
@@ -477,15 +477,15 @@ def test_an_unknown_strategy_is_refused(session):
 def test_restore_gives_back_the_same_outputs(session, undisturbed):
     made = session()
     request = undisturbed.request()
-    restored = engine.restore(request.recipe, 0, request.folder, made.build)
+    restored = evaluation.restore(request.recipe, 0, request.folder, made.build)
     assert_same_state(made.state, undisturbed.final_state)
-    assert engine.evaluate(restored) == undisturbed.record.metrics
+    assert evaluation.evaluate(restored, request.recipe) == undisturbed.record.metrics
 
 
 def test_restore_without_a_checkpoint_is_refused(session):
     request = session().request()
     with pytest.raises(RunError, match="no checkpoint; train the run first"):
-        engine.restore(request.recipe, 0, request.folder, session().build)
+        evaluation.restore(request.recipe, 0, request.folder, session().build)
 
 
 def test_exported_networks_load_with_keras_alone(undisturbed):

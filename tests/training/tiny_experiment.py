@@ -15,13 +15,14 @@ import tensorflow as tf
 from keras import ops
 
 from cai_keras.data.loaded import LoadedData
+from cai_keras.data.step_batches import StepBatches
 from cai_keras.reporting.record import Metric
 from cai_keras.reporting.run_folder import RunFolder
 from cai_keras.training import engine
 from cai_keras.training.config import load_paper
 from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.learner import Learner, Update
-from cai_keras.training.optimizers import make_optimizer
+from cai_keras.training.optimizers import make_rules
 
 PAPER = """\
 paper: {title: Tiny, authors: Nobody, year: 2020, venue: Nowhere, arxiv: null, datasets: [points]}
@@ -112,29 +113,23 @@ def make_networks(units: int, dropout: float):
 
 
 def batches(batch_size: int, bad_step: int = -1, bad_value: float = float("nan")):
-    """First step -> batches that depend on their step alone."""
+    """Batches that depend on their step alone."""
 
-    def make(step):
+    def make(step, rows):
         key = tf.cast(tf.stack([step, 7]), tf.int32)
-        x = tf.random.stateless_normal([batch_size, 4], key)
+        x = tf.gather(tf.random.stateless_normal([batch_size, 4], key), rows)
         y = tf.reduce_sum(x, axis=1)
         return {"x": x, "y": tf.where(step == bad_step, bad_value, y)}
 
-    def start(first_step):
-        return tf.data.Dataset.range(first_step, tf.int64.max).map(make)
-
-    return start
+    return StepBatches(make, batch_size)
 
 
 def build(recipe, seed) -> Experiment:
     networks = make_networks(recipe.model.units, recipe.model.dropout)
     steps = recipe.train.total_steps
-    optimizers = {
-        name: make_optimizer(settings, steps)
-        for name, settings in recipe.train.optimizers.items()
-    }
+    rules = make_rules(recipe.train.optimizers, steps)
     phase = Phase(
-        TinyLearner(networks, optimizers, seed),
+        TinyLearner(networks, rules, seed),
         batches(recipe.data.batch_size),
         steps,
         recipe.data.batch_size,

@@ -1,0 +1,236 @@
+"""One phase of training: the stream of batches, the compiled loop, what is due."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from cai_keras.data.service import ServedBatches
+from cai_keras.data.step_batches import StepBatches
+from cai_keras.errors import CaiError, RunError
+from cai_keras.training.distribution import distribute_batches
+from cai_keras.training.experiment import Phase
+from cai_keras.training.loop_result import CallResult
+from cai_keras.training.settings import TrainSettings
+
+
+@dataclass
+class Clock:
+    """Seconds of training, and how they were spent.
+
+    Attributes:
+        train_seconds: in calls of the loop, those of earlier sessions included.
+        steady_seconds, steady_examples: without the first call, which compiles and
+            fills the pipeline.
+        wait_seconds: of steady_seconds, waiting for the next batch.
+    """
+
+    train_seconds: float = 0.0
+    steady_seconds: float = 0.0
+    steady_examples: int = 0
+    wait_seconds: float = 0.0
+
+    def add(self, result: CallResult, seconds: float, examples: int, warm: bool):
+        self.train_seconds += seconds
+        if warm:
+            self.steady_seconds += seconds
+            self.steady_examples += examples
+            self.wait_seconds += result.wait_seconds
+
+    @property
+    def examples_per_second(self) -> float | None:
+        if not self.steady_seconds:
+            return None
+        return self.steady_examples / self.steady_seconds
+
+    @property
+    def wait_share(self) -> float | None:
+        """Share of the time that the loop waited for data, in [0, 1]."""
+        if not self.steady_seconds:
+            return None
+        return min(self.wait_seconds / self.steady_seconds, 1.0)
+
+
+class PhaseLoop:
+    """Trains one phase call by call.
+
+    Args:
+        phase: learner and batches.
+        first: step of the phase to begin with.
+        train: the recipe's settings.
+        strategy: of the run.
+    """
+
+    def __init__(self, phase: Phase, first: int, train: TrainSettings, strategy):
+        self._phase = phase
+        self._clock_is_warm = False
+        self._position = first
+        try:
+            batches = phase.batches
+            if train.data_service:
+                batches = ServedBatches(batches, train.data_service)
+            dataset = distribute_batches(strategy, batches, first, phase.batch_size)
+            self._loop = _compile(phase, dataset, train, strategy)
+            self._iterator = _iterate(dataset)
+        except (tf.errors.OpError, StopIteration) as error:
+            raise self._explained(error, first) from error
+
+    def run(self, steps: int, clock: Clock) -> CallResult:
+        """Takes up to `steps` steps.
+
+        Raises:
+            RunError: the data pipeline failed; names the step and the example.
+        """
+        learner = self._phase.learner
+        begin = time.perf_counter()
+        before = int(keras.ops.convert_to_numpy(learner.steps))
+        try:
+            result = self._loop.run(self._iterator, steps)
+        except (tf.errors.OpError, StopIteration) as error:
+            taken = int(keras.ops.convert_to_numpy(learner.steps)) - before
+            raise self._explained(error, self._position + taken) from error
+        seconds = time.perf_counter() - begin
+        examples = result.steps * self._phase.batch_size
+        clock.add(result, seconds, examples, self._clock_is_warm)
+        self._clock_is_warm = True
+        self._position += result.steps
+        return result
+
+    def _explained(self, error: Exception, step: int) -> Exception:
+        """A RunError that names the element if the data is at fault."""
+        if isinstance(error, (StopIteration, tf.errors.OutOfRangeError)):
+            return RunError(f"data: the batches ended before step {step + 1}")
+        batches = self._phase.batches
+        if not isinstance(batches, StepBatches):
+            return error
+        problem = _failure(batches, step, None)
+        if problem is None:
+            return error
+        for row in range(batches.batch_size):
+            alone = _failure(batches, step, range(row, row + 1))
+            if alone is not None:
+                return RunError(
+                    f"data: example {row} of the batch of step {step + 1} cannot be "
+                    f"made: {alone}"
+                )
+        return RunError(f"data: the batch of step {step + 1} cannot be made: {problem}")
+
+
+def steps_until_event(done: int, end: int, train: TrainSettings, stops=()) -> int:
+    """Steps in the next call: it must end where something is due.
+
+    Args:
+        done: steps taken so far.
+        end: last step of the phase.
+        stops: further steps at which a call must end.
+    """
+    ends = [end, done + train.steps_per_call, *(stop for stop in stops if stop > done)]
+    for period in (train.log_every, train.evaluate_every, train.checkpoint_every):
+        if period:
+            ends.append((done // period + 1) * period)
+    return min(ends) - done
+
+
+class Profiler:
+    """Writes a TensorBoard profile of the steps after `first` up to `last`.
+
+    Args:
+        folder: of TensorBoard's log.
+        window: (first, last) steps, or None for no profile.
+    """
+
+    def __init__(self, folder: Path, window: tuple[int, int] | None):
+        self._folder = folder
+        self.stops = window or ()
+        self._running = False
+
+    def at(self, done: int) -> None:
+        """Starts or stops where it is due after `done` steps."""
+        if not self.stops:
+            return
+        first, last = self.stops
+        if not self._running and first <= done < last:
+            _start_profile(str(self._folder))
+            self._running = True
+        elif self._running and done >= last:
+            self.close()
+
+    def close(self) -> None:
+        if self._running:
+            _stop_profile()
+            self._running = False
+
+
+def _start_profile(folder: str) -> None:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.profiler.start_trace(folder)
+    else:
+        tf.profiler.experimental.start(folder)
+
+
+def _stop_profile() -> None:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.profiler.stop_trace()
+    else:
+        tf.profiler.experimental.stop()
+
+
+def _compile(phase: Phase, dataset, train: TrainSettings, strategy):
+    if keras.backend.backend() == "jax":
+        from cai_keras.training.jax_loop import JaxStepLoop
+
+        return JaxStepLoop(phase.learner, phase.batch_size, train.check_finite)
+    from cai_keras.training.step_loop import StepLoop
+
+    return StepLoop(
+        phase.learner,
+        dataset.element_spec,
+        strategy,
+        phase.batch_size,
+        check_finite=train.check_finite,
+        jit_compile=_use_xla(train, strategy),
+    )
+
+
+def _use_xla(train: TrainSettings, strategy) -> bool:
+    """XLA where it is faster: on one GPU. On CPUs it is 2 to 4 times slower."""
+    single = strategy.num_replicas_in_sync == 1
+    if train.xla == "auto":
+        return single and bool(tf.config.list_logical_devices("GPU"))
+    if train.xla and not single:
+        raise CaiError("train.xla: needs one replica; use auto or false")
+    return train.xla
+
+
+def _iterate(dataset) -> Iterator:
+    if keras.backend.backend() == "jax":
+        return dataset.as_numpy_iterator()
+    return iter(dataset)
+
+
+def _failure(batches: StepBatches, step: int, rows: range | None) -> str | None:
+    """What goes wrong when these rows are made, None if nothing does."""
+    try:
+        next(iter(batches(step, rows)))
+    except (tf.errors.OpError, StopIteration) as error:
+        return _first_reason(str(error))
+    return None
+
+
+def _first_reason(text: str) -> str:
+    """The line of a TensorFlow error that says what happened."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # An error in Python code ends with its own line, such as "ValueError: ...".
+    for line in reversed(lines):
+        kind = line.partition(":")[0]
+        if kind.endswith(("Error", "Exception")) and " " not in kind:
+            return line[:300]
+    first = lines[0] if lines else "no message"
+    return first.rpartition("}} ")[2][:300]
