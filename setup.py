@@ -43,6 +43,7 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]"],
+        "jax": ["jax>=0.6"],  # the other backend that the engine trains with
         "bench": ["mlperf-logging", "xprof"],
         "parity": ["torch", "torch-fidelity", "clean-fid", "lpips"],
         "video": ["opencv-python-headless"],
@@ -51,6 +52,7 @@ setup(
             "pytest-timeout",
             "hypothesis>=6",
             "ruff>=0.9",
+            "jax>=0.6",
             "dill",  # tfds.testing.DatasetBuilderTestCase imports it
         ],
     },

@@ -1,13 +1,16 @@
 """Custom layers with a fast path against Keras's own, forward and backward.
 
-    python -m benchmarks.layers [--rounds 30]
+    python -m benchmarks.layers [--layer NAME] [--rounds 30]
 
 Both sides are compiled with `tf.function`, take turns in one process, and compute the
-output and the gradients of a sum of squares with respect to input and weights.
+gradients of a mean of squares with respect to input and weights. Prints one JSON
+object: a list of rows, one per case.
 """
 
 import argparse
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -15,11 +18,47 @@ import tensorflow as tf
 
 from benchmarks.timing import interleave, speed_ratio
 from cai_keras.layers.batch_normalization import BatchNormalization
+from cai_keras.layers.grouped_conv2d import GroupedConv2D
 
-SHAPE = (128, 32, 32, 64)
+
+@dataclass(frozen=True)
+class Case:
+    """One way to use a layer, given to both sides alike."""
+
+    layer: str
+    case: str
+    shape: tuple[int, ...]
+    ours: type[keras.layers.Layer]
+    kerass: type[keras.layers.Layer]
+    arguments: dict
 
 
-def forward_and_backward(layer, inputs: tf.Tensor):
+CASES = [
+    Case(
+        "batch_normalization",
+        "training",
+        (128, 32, 32, 64),
+        BatchNormalization,
+        keras.layers.BatchNormalization,
+        {"momentum": 0.9, "epsilon": 1e-3},
+    ),
+    *(
+        Case(
+            "grouped_conv2d",
+            f"3x3, {groups} groups",
+            (32, 32, 32, 64),
+            GroupedConv2D,
+            keras.layers.Conv2D,
+            {"filters": 64, "kernel_size": 3, "padding": "same", "groups": groups},
+        )
+        for groups in (8, 32)
+    ),
+]
+
+
+def forward_and_backward(
+    layer: keras.layers.Layer, inputs: tf.Tensor
+) -> Callable[[], object]:
     """A call that waits for the result; compiled and warmed up."""
 
     @tf.function
@@ -37,25 +76,20 @@ def forward_and_backward(layer, inputs: tf.Tensor):
     return call
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=30)
-    options = parser.parse_args()
+def measure(case: Case, rounds: int) -> dict:
+    """One row: median milliseconds of both sides, and the ratio of paired rounds."""
     rng = np.random.default_rng(0)
-    inputs = tf.constant(rng.normal(size=SHAPE).astype(np.float32))
+    inputs = tf.constant(rng.normal(size=case.shape).astype(np.float32))
     calls = {
-        "cai_keras": forward_and_backward(
-            BatchNormalization(momentum=0.9, epsilon=1e-3), inputs
-        ),
-        "keras": forward_and_backward(
-            keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3), inputs
-        ),
+        "cai_keras": forward_and_backward(case.ours(**case.arguments), inputs),
+        "keras": forward_and_backward(case.kerass(**case.arguments), inputs),
     }
-    seconds = interleave(calls, options.rounds)
+    seconds = interleave(calls, rounds)
     ratio = speed_ratio(seconds["cai_keras"], seconds["keras"])
-    result = {
-        "layer": "BatchNormalization",
-        "shape": SHAPE,
+    return {
+        "layer": case.layer,
+        "case": case.case,
+        "shape": case.shape,
         "milliseconds": {
             name: round(1000 * float(np.median(values)), 2)
             for name, values in seconds.items()
@@ -63,7 +97,16 @@ def main() -> None:
         "speed_over_keras": round(ratio.median, 3),
         "interval_95": [round(ratio.low, 3), round(ratio.high, 3)],
     }
-    print(json.dumps(result, indent=1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--layer", choices=sorted({case.layer for case in CASES}))
+    parser.add_argument("--rounds", type=int, default=30)
+    options = parser.parse_args()
+    chosen = [case for case in CASES if options.layer in (None, case.layer)]
+    rows = [measure(case, options.rounds) for case in chosen]
+    print(json.dumps({"rounds": options.rounds, "rows": rows}, indent=1))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ class WorkerGroup:
         addresses = free_addresses(count)
         self._stack = ExitStack()
         self._files = [
-            self._stack.enter_context(tempfile.TemporaryFile("w+"))
+            self._stack.enter_context(tempfile.TemporaryFile("w+"))  # noqa: SIM115
             for _ in range(count)
         ]
         self._started = [

@@ -15,7 +15,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Keras 3 composes this from many small operations. On TensorFlow, 4-D inputs with
     channels last take one fused kernel forward and one backward instead (benchmark:
-    `benchmarks/layers.py`); every other case is Keras's own code.
+    `benchmarks/layers.py`); every other case is Keras's own code, but for the moments
+    of `synchronized` replicas: Keras computes E[x^2] - E[x]^2, which loses all digits
+    where the mean is large; here the deviations are summed after the mean is known.
 
     Args:
         momentum, epsilon: no default is hidden: papers differ, so both are required.
@@ -73,12 +75,35 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and mask is None
             and self.scale
             and self.center
-            and not self.synchronized
+            and not self._spans_replicas()
             # The kernel has float32 statistics and no float64 at all.
             and self.variable_dtype == "float32"
             # The kernel refuses a smaller epsilon on a GPU.
             and self.epsilon >= 1.001e-5
         )
+
+    def _spans_replicas(self) -> bool:
+        if not self.synchronized or keras.backend.backend() != "tensorflow":
+            return False
+        import tensorflow as tf
+
+        return tf.distribute.get_strategy().num_replicas_in_sync > 1
+
+    def _moments(self, inputs, mask):
+        if mask is not None or not self._spans_replicas():
+            return super()._moments(inputs, mask)
+        import tensorflow as tf
+
+        def total(values):
+            context = tf.distribute.get_replica_context()
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+        axes = self._reduction_axes
+        x = ops.cast(inputs, "float32")
+        count = ops.cast(ops.size(x) // ops.shape(x)[-1], "float32")
+        sums, count = total([ops.sum(x, axes), count])
+        mean = sums / count
+        return mean, total(ops.sum(ops.square(x - mean), axes)) / count
 
     def _move(self, average, value) -> None:
         average.assign(average * self.momentum + value * (1.0 - self.momentum))

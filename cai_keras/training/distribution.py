@@ -1,6 +1,5 @@
 """Where a run is computed: strategies, clusters, and the parts of a global batch."""
 
-import os
 from collections.abc import Callable
 from functools import cache
 
@@ -8,8 +7,7 @@ import keras
 import tensorflow as tf
 
 from cai_keras.errors import UsageError, choose
-
-Resolver = tf.distribute.cluster_resolver.ClusterResolver
+from cai_keras.training.clusters import find_cluster
 
 
 def make_strategy(name: str, cluster: str = "auto") -> tf.distribute.Strategy:
@@ -17,7 +15,7 @@ def make_strategy(name: str, cluster: str = "auto") -> tf.distribute.Strategy:
 
     Args:
         name: a key of `STRATEGIES`.
-        cluster: who tells a worker of its peers, a key of `CLUSTERS`; `multiworker`
+        cluster: who tells a worker of its peers, see `find_cluster`; `multiworker`
             only.
     Raises:
         UsageError: an unknown name (with those that exist), or one that cannot work
@@ -54,10 +52,7 @@ def _mirrored(cluster: str) -> tf.distribute.Strategy:
 @cache
 def _multiworker(cluster: str) -> tf.distribute.Strategy:
     """All GPUs of all workers; must be made before TensorFlow computes anything."""
-    if cluster == "auto":
-        cluster = "slurm" if _is_slurm() and "TF_CONFIG" not in os.environ else None
-        cluster = cluster or "tf_config"
-    resolver = choose("train.cluster", cluster, CLUSTERS)()
+    resolver = find_cluster(cluster)
     return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
 
@@ -77,44 +72,6 @@ STRATEGIES: dict[str, Callable[[str], tf.distribute.Strategy]] = {
     "mirrored": _mirrored,
     "multiworker": _multiworker,
     "tpu": _tpu,
-}
-
-
-def _is_slurm() -> bool:
-    return "SLURM_PROCID" in os.environ and "SLURM_STEP_NODELIST" in os.environ
-
-
-def _tf_config() -> Resolver:
-    if "TF_CONFIG" not in os.environ:
-        raise UsageError(
-            "--strategy multiworker: TF_CONFIG is not set; start the workers with "
-            "`cai launch --workers N -- train ...`, or see docs/distributed.md"
-        )
-    return tf.distribute.cluster_resolver.TFConfigClusterResolver()
-
-
-def _slurm() -> Resolver:
-    if not _is_slurm():
-        raise UsageError(
-            "train.cluster slurm: this process is not a Slurm task; start it with srun"
-        )
-    return tf.distribute.cluster_resolver.SlurmClusterResolver()
-
-
-def _kubernetes() -> Resolver:
-    try:
-        return tf.distribute.cluster_resolver.KubernetesClusterResolver()
-    except ImportError:
-        raise UsageError(
-            "train.cluster kubernetes: pip install kubernetes (a TFJob needs neither: "
-            "it sets TF_CONFIG)"
-        ) from None
-
-
-CLUSTERS: dict[str, Callable[[], Resolver]] = {
-    "tf_config": _tf_config,
-    "slurm": _slurm,
-    "kubernetes": _kubernetes,
 }
 
 

@@ -1,5 +1,8 @@
 """The fused batch normalisation against Keras's own and against NumPy."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -173,3 +176,87 @@ def test_another_axis_is_refused():
 def test_momentum_and_epsilon_have_no_default():
     with pytest.raises(TypeError, match="momentum"):
         BatchNormalization()
+
+
+SYNCHRONIZED = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+from cai_keras.layers.batch_normalization import BatchNormalization
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+parts = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, parts)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+x = np.load(sys.argv[1])
+with strategy.scope():
+    layer = BatchNormalization(momentum=0.0, epsilon=1e-3, synchronized=True)
+    layer.build(x.shape)
+
+def outputs_and_slopes(batch):
+    with tf.GradientTape() as tape:
+        tape.watch(batch)
+        outputs = layer(batch, training=True)
+        loss = tf.reduce_sum(outputs**3)
+    return outputs, tape.gradient(loss, batch)
+
+# Four examples on one replica, two on the other.
+halves = {0: x[:4], 1: x[4:]}
+shared = strategy.experimental_distribute_values_from_function(
+    lambda context: tf.constant(halves[context.replica_id_in_sync_group])
+)
+found = tf.function(lambda b: strategy.run(outputs_and_slopes, (b,)))(shared)
+gather = lambda v: np.concatenate(
+    [part.numpy() for part in strategy.experimental_local_results(v)]
+)
+np.savez(
+    sys.argv[2], outputs=gather(found[0]), slopes=gather(found[1]),
+    mean=layer.moving_mean.numpy(), variance=layer.moving_variance.numpy(),
+)
+"""
+
+
+def test_two_replicas_normalise_by_the_moments_of_the_global_batch(tmp_path):
+    # The mean is 10,000 deviations: E[x^2] - E[x]^2 in float32 would keep no digit.
+    x = np.random.default_rng(0).normal(1000, 0.1, (6, 4, 4, 3)).astype("float32")
+    np.save(tmp_path / "x.npy", x)
+    script = [
+        sys.executable,
+        "-c",
+        SYNCHRONIZED,
+        tmp_path / "x.npy",
+        tmp_path / "y.npz",
+    ]
+    subprocess.run(script, check=True, capture_output=True, timeout=300)
+    found = np.load(tmp_path / "y.npz")
+
+    wide = x.astype("float64")
+    mean, variance = wide.mean((0, 1, 2)), wide.var((0, 1, 2))
+    expected = (wide - mean) / np.sqrt(variance + 1e-3)
+    # float32 holds 1000 to 6e-5, which is 6e-4 deviations; the mean's error adds.
+    np.testing.assert_allclose(found["outputs"], expected, atol=5e-3)
+    np.testing.assert_allclose(found["mean"], mean, rtol=1e-6)
+    np.testing.assert_allclose(found["variance"], variance, rtol=1e-2)
+
+
+def test_two_replicas_have_the_gradients_of_one(tmp_path):
+    x = np.random.default_rng(1).normal(1, 2, (6, 4, 4, 3)).astype("float32")
+    np.save(tmp_path / "x.npy", x)
+    script = [
+        sys.executable,
+        "-c",
+        SYNCHRONIZED,
+        tmp_path / "x.npy",
+        tmp_path / "y.npz",
+    ]
+    subprocess.run(script, check=True, capture_output=True, timeout=300)
+    found = np.load(tmp_path / "y.npz")
+
+    one = BatchNormalization(momentum=0.0, epsilon=1e-3)
+    batch = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(batch)
+        loss = tf.reduce_sum(one(batch, training=True) ** 3)
+    slopes = tape.gradient(loss, batch).numpy()
+
+    np.testing.assert_allclose(found["slopes"], slopes, atol=1e-5 * abs(slopes).max())

@@ -16,6 +16,7 @@ from keras import ops
 
 import cai_keras.layers
 from cai_keras.layers.batch_normalization import BatchNormalization
+from cai_keras.layers.grouped_conv2d import GroupedConv2D
 from cai_keras.layers.weighted_l1_similarity import WeightedL1Similarity
 
 
@@ -54,6 +55,14 @@ TABLE = {
     ),
     "batch_normalization_vectors": Row(
         BatchNormalization, {"momentum": 0.9, "epsilon": 1e-3}, ((6, 3),)
+    ),
+    "grouped_conv2d": Row(
+        GroupedConv2D, {"filters": 6, "kernel_size": 3, "groups": 2}, ((2, 5, 5, 4),)
+    ),
+    "grouped_conv2d_one_channel_each": Row(
+        GroupedConv2D,
+        {"filters": 8, "kernel_size": 3, "groups": 4, "strides": 2, "padding": "same"},
+        ((2, 5, 5, 4),),
     ),
 }
 every_layer = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
