@@ -47,6 +47,9 @@ def _import_quietly() -> None:
 
             # Both load lazily; touching them makes their libraries speak now.
             _ = (tf.config.list_logical_devices, keras.Model, tfds.core)
+            if keras.backend.backend() != "tensorflow":
+                # TensorFlow only feeds the data then, and would take the GPUs' memory.
+                tf.config.set_visible_devices([], "GPU")
         except BaseException:
             notes.seek(0)
             os.write(kept, notes.read())

@@ -239,11 +239,13 @@ def _run_all(
     if is_chief:
         _say("loading TensorFlow")
     load_tensorflow(options.logical_cpus)
-    from cai_keras.training import engine
+    from cai_keras.training import distribution, engine
 
     for run in todo:  # what cannot work here is wrong usage, before any run
         train = run.recipe.train
-        engine.make_strategy(options.strategy or train.strategy, train.cluster)
+        strategy = distribution.make_strategy(
+            options.strategy or train.strategy, train.cluster
+        )
     reporter = make_reporter(console) if is_chief else QuietReporter()
     failures = []
     for number, run in enumerate(todo, start=1):
@@ -265,6 +267,8 @@ def _run_all(
         except (engine.InterruptedRunError, UsageError):
             raise
         except CaiError as error:
+            if distribution.is_multi_process(strategy):
+                raise  # the other workers may not have failed at the same place
             failures.append(run)
             _say(f"{place} FAILED: {error}")
             _LOG.debug("the traceback", exc_info=True)

@@ -168,8 +168,7 @@ class _Run:
         self.log.hyperparameters(self.recipe.values, str(self.request.folder.path))
         try:
             self._train()
-            metrics = self._finish() if self.is_chief else {}
-            sum_over_processes(self.strategy, 1.0)  # workers leave together
+            metrics = self._finish_together()
         except (InterruptedRunError, KeyboardInterrupt) as error:
             self._write("interrupted", reason=str(error) or "stopped twice")
             raise
@@ -184,6 +183,21 @@ class _Run:
             self.reporter.stop()
         self._write("done", metrics=metrics)
         return self.record
+
+    def _finish_together(self) -> dict[str, Metric]:
+        """The chief finishes; other workers wait for it, and fail with it."""
+        failure, metrics = None, {}
+        if self.is_chief:
+            try:
+                metrics = self._finish()
+            except BaseException as error:
+                failure = error
+        failures = sum_over_processes(self.strategy, float(failure is not None))
+        if failure is not None:
+            raise failure
+        if failures:
+            raise RunError("the first worker could not finish the run")
+        return metrics
 
     def _finish(self) -> dict[str, Metric]:
         """What follows training: metrics, figures, networks for others to load."""

@@ -49,7 +49,9 @@ class JaxStepLoop:
             for step in range(first, first + steps):
                 begin = time.perf_counter()
                 batch = tree.map_structure(np.asarray, next(iterator))
-                waited += time.perf_counter() - begin
+                # A device that still computes the step before has not waited.
+                if not found or found[-1].is_ready():
+                    waited += time.perf_counter() - begin
                 patterns.append(self._cycle[step % len(self._cycle)])
                 values, losses = self._steps[patterns[-1]](values, batch)
                 found.append(losses)

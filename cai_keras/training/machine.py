@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import psutil
 import tensorflow as tf
 
@@ -22,15 +23,13 @@ def describe_machine() -> Machine:
     """Devices, processor, memory, threads, versions and commit, as they are now."""
     commit, dirty = _commit(Path(__file__).resolve().parents[2])
     logical = len(os.sched_getaffinity(0))
+    devices, gpus = _devices()
     return Machine(
-        devices=[d.name for d in tf.config.list_logical_devices()],
+        devices=devices,
         cpu=_cpu_name(),
         logical_cpus=logical,
         memory_bytes=psutil.virtual_memory().total,
-        gpus=[
-            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-            for gpu in tf.config.list_physical_devices("GPU")
-        ],
+        gpus=gpus,
         # 0 means "as many as there are processors": the record names the number,
         # because it changes the bits of a sum.
         intra_op_threads=tf.config.threading.get_intra_op_parallelism_threads()
@@ -39,7 +38,7 @@ def describe_machine() -> Machine:
         or logical,
         versions={
             "python": platform.python_version(),
-            **{name: _version(name) for name in _PACKAGES},
+            **{name: _version(name) for name in (*_PACKAGES, *_backend_packages())},
         },
         commit=commit,
         commit_is_dirty=dirty,
@@ -50,6 +49,25 @@ def peak_memory_bytes() -> int:
     """Largest resident size of this process so far, all of its runs included."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _devices() -> tuple[list[str], list[str]]:
+    """The names of the devices that the Keras backend computes on, and of the GPUs."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        found = jax.devices()
+        gpus = [device.device_kind for device in found if device.platform == "gpu"]
+        return [str(device) for device in found], gpus
+    gpus = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    return [device.name for device in tf.config.list_logical_devices()], gpus
+
+
+def _backend_packages() -> tuple[str, ...]:
+    return ("jax", "jaxlib") if keras.backend.backend() == "jax" else ()
 
 
 def _version(package: str) -> str:
