@@ -4,6 +4,10 @@ import os
 import sys
 import tempfile
 
+from cai_keras.errors import choose
+
+_BACKENDS = {"tensorflow": "the default", "jax": "one process and one device"}
+
 
 def load_tensorflow(logical_cpus: int = 1) -> None:
     """Imports TensorFlow, Keras and TFDS; a failure shows all that was printed.
@@ -14,7 +18,11 @@ def load_tensorflow(logical_cpus: int = 1) -> None:
 
     The notes (CPU features, absent GPUs) are written by C++ code before any log level
     takes effect, so standard error itself is set aside during the import.
+
+    Raises:
+        UsageError: KERAS_BACKEND names a backend that the engine does not train with.
     """
+    choose("KERAS_BACKEND", os.environ.get("KERAS_BACKEND") or "tensorflow", _BACKENDS)
     _import_quietly()
     if logical_cpus > 1:
         _cut_cpu(logical_cpus)

@@ -26,7 +26,7 @@ def launch(
     arguments = list(context.args)
     if not arguments or arguments[0] != "train":
         raise UsageError("cai launch: expected -- train PAPER ...")
-    if "--strategy" in arguments:
+    if any(a.partition("=")[0] == "--strategy" for a in arguments):
         raise UsageError("cai launch: --strategy is multiworker here; leave it out")
     for number in range(restarts + 1):
         if number and "--resume" not in arguments:
@@ -34,6 +34,8 @@ def launch(
         failure = _run_group([*arguments, "--strategy", "multiworker"], workers)
         if failure is None:
             return
+        if failure.is_wrong_usage:
+            raise UsageError(f"cai launch: {failure}")
         if failure.is_final or number == restarts:
             raise CaiError(f"cai launch: {failure}")
         print(f"{failure}; starting over from the newest checkpoint", flush=True)

@@ -11,10 +11,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
+from cai_keras.errors import UsageError
+
 _POLL_SECONDS = 0.2
 # How long a worker may take to end after a signal. One that waits for a dead peer
-# never hears it: then it is killed.
+# never hears it: then it is killed. Asked to stop, the chief first ends its call of
+# the loop and writes a checkpoint.
 _GRACE_SECONDS = 15.0
+_SAVE_SECONDS = 300.0
+_CAI = (sys.executable, "-m", "cai_keras")
 
 
 @dataclass(frozen=True)
@@ -24,16 +29,28 @@ class WorkerFailure:
     Attributes:
         code: exit code; negative is the number of a signal.
         last_line: of what it printed, where that is known.
+        was_asked: all workers had been asked to stop before.
     """
 
     worker: int
     code: int
     last_line: str
+    was_asked: bool = False
+
+    @property
+    def is_wrong_usage(self) -> bool:
+        return self.code == UsageError.exit_code
+
+    @property
+    def is_stop(self) -> bool:
+        """It ended because somebody asked for that."""
+        heard = self.code == 1 and "continue with --resume" in self.last_line
+        return self.was_asked or heard
 
     @property
     def is_final(self) -> bool:
-        """Wrong usage, or asked to stop: starting over would not help."""
-        return self.code == 2 or "continue with --resume" in self.last_line
+        """Starting over would not help, or is not wanted."""
+        return self.is_wrong_usage or self.is_stop
 
     def __str__(self) -> str:
         how = f"signal {-self.code}" if self.code < 0 else f"exit code {self.code}"
@@ -46,9 +63,14 @@ class WorkerGroup:
 
     Worker 0 writes to this process's output; of the others only the last line is
     shown, when they fail.
+
+    Args:
+        command: what the arguments are for.
     """
 
-    def __init__(self, arguments: Sequence[str], count: int):
+    def __init__(
+        self, arguments: Sequence[str], count: int, command: Sequence[str] = _CAI
+    ):
         addresses = free_addresses(count)
         self._stack = ExitStack()
         self._files = [
@@ -56,8 +78,10 @@ class WorkerGroup:
             for _ in range(count)
         ]
         self._started = [
-            self._start(arguments, addresses, number) for number in range(count)
+            self._start([*command, *arguments], addresses, number)
+            for number in range(count)
         ]
+        self._was_asked = False
         self._stopping_since: float | None = None
 
     def __enter__(self) -> "WorkerGroup":
@@ -72,24 +96,24 @@ class WorkerGroup:
         failure = None
         while True:
             codes = [process.poll() for process in self._started]
-            for number, code in enumerate(codes):
-                if code and failure is None:
-                    failure = WorkerFailure(number, code, self._last_line(number))
-                    self.stop_gently()
+            if failure is None and any(codes):
+                failure = self._first_failure(codes)
+                # Workers that are asked twice end at once, without a checkpoint.
+                if not self._was_asked:
+                    self._terminate()
             if None not in codes:
                 return failure
+            is_stop = failure.is_stop if failure else self._was_asked
+            patience = _SAVE_SECONDS if is_stop else _GRACE_SECONDS
             since = self._stopping_since
-            if since is not None and time.monotonic() - since > _GRACE_SECONDS:
+            if since is not None and time.monotonic() - since > patience:
                 self.kill()
             time.sleep(_POLL_SECONDS)
 
     def stop_gently(self) -> None:
-        """Asks all workers to save and end."""
-        if self._stopping_since is None:
-            self._stopping_since = time.monotonic()
-        for process in self._started:
-            if process.poll() is None:
-                process.terminate()
+        """Asks all workers to save and end; asked again, they end at once."""
+        self._was_asked = True
+        self._terminate()
 
     def kill(self) -> None:
         for process in self._started:
@@ -100,14 +124,29 @@ class WorkerGroup:
     def process_ids(self) -> list[int]:
         return [process.pid for process in self._started]
 
-    def _start(self, arguments, addresses, number: int) -> subprocess.Popen:
+    def _terminate(self) -> None:
+        if self._stopping_since is None:
+            self._stopping_since = time.monotonic()
+        for process in self._started:
+            if process.poll() is None:
+                process.terminate()
+
+    def _first_failure(self, codes: Sequence[int | None]) -> WorkerFailure:
+        bad = [number for number, code in enumerate(codes) if code]
+        # A worker that was killed is why others fail a moment later.
+        first = min(bad, key=lambda number: codes[number] > 0)
+        # What a killed worker printed last says nothing about its end.
+        last_line = self._last_line(first) if codes[first] > 0 else ""
+        return WorkerFailure(first, codes[first], last_line, self._was_asked)
+
+    def _start(self, command, addresses, number: int) -> subprocess.Popen:
         cluster = {
             "cluster": {"worker": addresses},
             "task": {"type": "worker", "index": number},
         }
         output = self._files[number]
         return subprocess.Popen(
-            [sys.executable, "-m", "cai_keras", *arguments],
+            command,
             env={**os.environ, "TF_CONFIG": json.dumps(cluster)},
             stdout=None if number == 0 else output,
             stderr=output,

@@ -1,5 +1,6 @@
 """Checkpoints of everything that a step reads or writes."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from cai_keras.errors import RunError
+from cai_keras.training.failures import WriteError, one_line, writing
 
 BEST = "best"
 
@@ -37,6 +39,7 @@ class CheckpointStore:
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.best_value = tf.Variable(np.nan, dtype=tf.float64, trainable=False)
         self._folder = folder
+        self._keep = keep
         self._writes = writes
         self._variables = dict(state)
         # Other backends' arrays pass through variables of TensorFlow's.
@@ -53,12 +56,7 @@ class CheckpointStore:
         # The manager saves this counter too; TensorFlow creates it when it is first
         # asked for, and `assert_consumed` would miss it in a new process.
         _ = self._checkpoint.save_counter
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(folder), max_to_keep=keep
-        )
-        self._best = tf.train.CheckpointManager(
-            self._checkpoint, str(folder / BEST), max_to_keep=1
-        )
+        self._read_lists()
 
     @property
     def newest(self) -> str | None:
@@ -74,7 +72,7 @@ class CheckpointStore:
         """Writes a checkpoint after `step` steps and `seconds` of training.
 
         Raises:
-            RunError: it cannot be written; earlier ones are as they were.
+            WriteError: earlier ones are as they were.
         """
         self._write(self._manager, self._folder, step, seconds)
 
@@ -100,8 +98,7 @@ class CheckpointStore:
                 self._checkpoint.read(path).assert_consumed()
             # A file that was cut short is an IndexError.
             except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
-                reason = str(error).strip().splitlines()[0][:120]
-                problems.append(f"{path} cannot be read ({reason})")
+                problems.append(f"{path} cannot be read ({one_line(error)[:120]})")
                 continue
             for name, copy in self._copies.items():
                 self._variables[name].assign(copy.numpy())
@@ -118,17 +115,38 @@ class CheckpointStore:
         for name, copy in self._copies.items():
             copy.assign(_numpy(self._variables[name]))
         try:
-            manager.save(checkpoint_number=step)
-        except (tf.errors.OpError, OSError) as error:
-            for path in folder.glob(f"ckpt-{step}.*"):  # half a file helps nobody
-                path.unlink(missing_ok=True)
-            reason = str(error).strip().splitlines()[0][:160]
-            kept = manager.latest_checkpoint or "none was written"
-            raise RunError(
-                f"{folder}: the checkpoint of step {step} cannot be written "
-                f"({reason}); last good checkpoint: {kept}"
-            ) from error
+            with writing(folder / f"ckpt-{step}"):
+                manager.save(checkpoint_number=step)
+        except WriteError:
+            _remove_half(folder, step)
+            self._read_lists()
+            raise
+
+    def _read_lists(self) -> None:
+        """Which checkpoints there are, as their folders say."""
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, str(self._folder), max_to_keep=self._keep
+        )
+        self._best = tf.train.CheckpointManager(
+            self._checkpoint, str(self._folder / BEST), max_to_keep=1
+        )
+
+
+def _remove_half(folder: Path, step: int) -> None:
+    """Half a checkpoint helps nobody; one that made it into the list is whole."""
+    half = [*folder.glob("checkpoint.tmp*")]
+    listed = tf.train.latest_checkpoint(str(folder))
+    if not listed or Path(listed).name != f"ckpt-{step}":
+        half += folder.glob(f"ckpt-{step}.*")
+    for path in half:
+        path.unlink(missing_ok=True)
+    shutil.rmtree(folder / f"ckpt-{step}_temp", ignore_errors=True)
 
 
 def _numpy(variable: keras.Variable) -> np.ndarray:
-    return ops.convert_to_numpy(variable.value)
+    """Another backend's variable with TensorFlow's type.
+
+    Steps and seeds are int64 with Keras on TensorFlow, int32 and uint32 on JAX.
+    """
+    value = ops.convert_to_numpy(variable.value)
+    return value.astype(np.int64) if value.dtype.kind in "iu" else value

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import tensorflow as tf
+from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver
 
 from cai_keras.errors import UsageError, choose
 
@@ -13,6 +14,8 @@ Resolver = tf.distribute.cluster_resolver.ClusterResolver
 # Names this project's pods for `train.cluster: kubernetes`.
 POD_SELECTOR = "CAI_POD_SELECTOR"
 _POD_START_SECONDS = 300.0
+# The first task of a node listens here, the next one a port further.
+_SLURM_PORT = 8888
 
 
 def find_cluster(name: str) -> Resolver:
@@ -42,11 +45,36 @@ def _tf_config() -> Resolver:
 
 
 def _slurm() -> Resolver:
+    """The tasks of this job step in the order of their ranks.
+
+    TensorFlow's SlurmClusterResolver sorts the hosts by name, so that node10 comes
+    before node9, and fails where a task has no GPU of its own: on CPUs, and where
+    Slurm shows each task only the GPU that it bound to it.
+    """
     if not _is_slurm():
         raise UsageError(
             "train.cluster slurm: this process is not a Slurm task; start it with srun"
         )
-    return tf.distribute.cluster_resolver.SlurmClusterResolver()
+    hosts = slurm_cluster_resolver.expand_hostlist(os.environ["SLURM_STEP_NODELIST"])
+    tasks = slurm_cluster_resolver.expand_tasks_per_node(
+        os.environ["SLURM_STEP_TASKS_PER_NODE"]
+    )
+    places = [(host, i) for host, n in zip(hosts, tasks, strict=True) for i in range(n)]
+    addresses = [f"{host}:{_SLURM_PORT + number}" for host, number in places]
+    rank = int(os.environ["SLURM_PROCID"])
+    return _worker(addresses, rank, _own_gpus(rank, places))
+
+
+def _own_gpus(rank: int, places: list[tuple[str, int]]) -> int:
+    """How many GPUs this task uses: its share where all tasks of a node see all."""
+    gpus = tf.config.list_physical_devices("GPU")
+    host, number = places[rank]
+    neighbours = sum(other == host for other, _ in places)
+    if "SLURM_GPUS_PER_TASK" not in os.environ and len(gpus) >= neighbours > 1:
+        share = len(gpus) // neighbours
+        gpus = gpus[number * share : (number + 1) * share]
+        tf.config.set_visible_devices(gpus, "GPU")
+    return len(gpus)
 
 
 def _kubernetes() -> Resolver:
@@ -80,8 +108,20 @@ def _kubernetes() -> Resolver:
             f"train.cluster kubernetes: this pod {own!r} is not among those labelled "
             f"{selector}: {', '.join(names)}"
         )
-    resolver.task_type, resolver.task_id = "worker", names.index(own)
-    return resolver
+    # By itself this resolver counts the GPUs of all pods as each one's own.
+    addresses = resolver.cluster_spec().as_dict()["worker"]
+    gpus = tf.config.list_physical_devices("GPU")
+    return _worker(addresses, names.index(own), len(gpus))
+
+
+def _worker(addresses: list[str], number: int, num_gpus: int) -> Resolver:
+    return tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": addresses}),
+        task_type="worker",
+        task_id=number,
+        num_accelerators={"GPU": num_gpus},
+        rpc_layer="grpc",
+    )
 
 
 def _running_pods(api, selector: str) -> list[str]:

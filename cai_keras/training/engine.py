@@ -28,6 +28,7 @@ from cai_keras.training.distribution import (
 )
 from cai_keras.training.evaluation import Build, evaluate, evaluation_weights
 from cai_keras.training.experiment import Phase
+from cai_keras.training.failures import WriteError, one_line, writing
 from cai_keras.training.first_record import first_record
 from cai_keras.training.machine import peak_memory_bytes
 from cai_keras.training.preparation import (
@@ -123,7 +124,9 @@ class _Run:
         with strategy.scope():
             self.experiment = build(self.recipe, request.seed)
             prepare(self.experiment, self.recipe.train, replicas)
-        write_atomic(folder.config_path, resolved_yaml(self.recipe, request.seed))
+        with writing(folder.config_path):
+            text = resolved_yaml(self.recipe, request.seed)
+            write_atomic(folder.config_path, text)
         if not request.resume:  # a later --resume must not find an older run's
             shutil.rmtree(folder.checkpoints, ignore_errors=True)
         sum_over_processes(strategy, 1.0)  # the chief's folder is ready
@@ -144,7 +147,7 @@ class _Run:
         self.log = RunLog(folder, self.done, self.done == planned)
         stack.callback(self.log.close)
         self.profiler = Profiler(folder.tensorboard / "train", request.profile)
-        stack.callback(self.profiler.close)
+        stack.callback(self.profiler.abandon)
         for problem in problems:
             self._say(problem)
         self.record = first_record(
@@ -164,24 +167,27 @@ class _Run:
                 raise UsageError(f"{path}: a run with another config cannot go on")
 
     def execute(self) -> Record:
-        self._write("running")
-        self.log.hyperparameters(self.recipe.values, str(self.request.folder.path))
         try:
+            self._write("running")
+            self.log.hyperparameters(self.recipe.values, str(self.request.folder.path))
             self._train()
             metrics = self._finish_together()
+            self._write("done", metrics=metrics)
         except (InterruptedRunError, KeyboardInterrupt) as error:
-            self._write("interrupted", reason=str(error) or "stopped twice")
+            self._write_last("interrupted", str(error) or "stopped twice")
             raise
+        except WriteError as error:
+            reason = f"{error}; {self._last_good}"
+            self._write_last("failed", reason)
+            raise RunError(reason) from error
         except Exception as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            self._write_failure(lines[0][:300])
+            self._write_last("failed", one_line(error))
             if isinstance(error, CaiError):
                 raise
             kind = type(error).__name__
-            raise RunError(f"{kind}: {lines[0][:300]} (--debug shows more)") from error
+            raise RunError(f"{kind}: {one_line(error)} (--debug shows more)") from error
         finally:
             self.reporter.stop()
-        self._write("done", metrics=metrics)
         return self.record
 
     def _finish_together(self) -> dict[str, Metric]:
@@ -272,11 +278,14 @@ class _Run:
     def _fail_on(self, result) -> None:
         update, _, loss = result.broken.partition("/")
         value = result.losses[result.broken]
-        saved = self.store.newest or "none was written"
         raise RunError(
             f"update {update!r}: the loss {loss!r} is {value} at step {self.done}; "
-            f"last good checkpoint: {saved}"
+            f"{self._last_good}"
         )
+
+    @property
+    def _last_good(self) -> str:
+        return f"last good checkpoint: {self.store.newest or 'none was written'}"
 
     def _validate(self) -> None:
         evaluator = self.experiment.evaluators.get("validation")
@@ -313,7 +322,8 @@ class _Run:
     def _draw_figures(self) -> None:
         for name, draw in self.experiment.figures.items():
             png = png_bytes(draw())
-            write_atomic(self.folder.figures / f"{name}.png", png)
+            with writing(self.folder.figures):
+                write_atomic(self.folder.figures / f"{name}.png", png)
             self.log.figure("figures", self.done, name, png)
 
     def _export_networks(self) -> None:
@@ -322,10 +332,15 @@ class _Run:
         networks = self.experiment.networks()
         for layer in batch_norm_layers(networks.values()):
             layer.synchronized = False  # other backends refuse to load it
-        with evaluation_weights(self.experiment, self.recipe):
+        with evaluation_weights(self.experiment, self.recipe), writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
             for name, network in networks.items():
-                folder.mkdir(parents=True, exist_ok=True)
-                network.save(folder / f"{name}.keras")
+                half = folder / f".half.{name}.keras"
+                try:
+                    network.save(half)
+                    half.replace(folder / f"{name}.keras")
+                finally:
+                    half.unlink(missing_ok=True)
 
     def _save(self) -> None:
         self._refuse_bad_weights()
@@ -337,24 +352,21 @@ class _Run:
         for name, network in self.experiment.networks().items():
             for weight in network.weights:
                 if not keras.ops.all(keras.ops.isfinite(weight)):
-                    saved = self.store.newest or "none was written"
                     raise RunError(
                         f"network {name!r}: {weight.path} is not finite after step "
-                        f"{self.done}; last good checkpoint: {saved}"
+                        f"{self.done}; {self._last_good}"
                     )
 
     def _say(self, text: str) -> None:
         self.reporter.message(text)
         self.log.message(text)
 
-    def _write_failure(self, reason: str) -> None:
-        """A full disk must not hide why the run failed."""
+    def _write_last(self, state: str, reason: str) -> None:
+        """A full disk must not hide why the run ended."""
         try:
-            self._write("failed", reason=reason)
-        except OSError as error:
-            self.reporter.message(
-                f"{self.folder.record_path}: not written ({error.strerror})"
-            )
+            self._write(state, reason=reason)
+        except WriteError as error:
+            self.reporter.message(str(error))
 
     def _write(self, state: str, **changes) -> None:
         self.record = self.record.model_copy(
@@ -370,7 +382,8 @@ class _Run:
                 **changes,
             }
         )
-        write_record(self.folder.record_path, self.record)
+        with writing(self.folder.record_path):
+            write_record(self.folder.record_path, self.record)
         self.log.message(f"{state} at step {self.done} {self.record.reason or ''}")
 
 

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import keras
-
 from cai_keras.errors import UsageError
 from cai_keras.training.updates import apply_updates
 
@@ -17,8 +15,6 @@ def fit_step(learner: "Learner", batch: "Batch") -> dict[str, Any]:
     Raises:
         UsageError: Keras's `fit` cannot do it; the engine can.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise UsageError("learner.fit needs TensorFlow; `cai train` runs on JAX too")
     import tensorflow as tf
 
     cycle = learner.cycle

@@ -65,8 +65,9 @@ class JaxStepLoop:
             with Trace(self._variables, values) as trace:
                 losses = apply_updates(self._learner, batch, self._global_batch, active)
                 self._names[active] = tuple(losses)
-                stacked = ops.stack([ops.cast(v, "float32") for v in losses.values()])
-                return trace.values(), stacked
+                found = [ops.cast(value, "float32") for value in losses.values()]
+                # At some steps of a cycle nothing is due.
+                return trace.values(), ops.stack(found) if found else ops.zeros([0])
 
         return jax.jit(step, donate_argnums=0)
 

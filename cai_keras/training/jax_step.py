@@ -55,14 +55,14 @@ def global_batch_size(local):
 
 
 def gradients(
-    objective: Callable[[], tuple[Any, Any]],
+    objective: Callable[[], tuple[Any, dict]],
     variables: Sequence[keras.Variable],
     after: Sequence[Any] = (),
-) -> tuple[Any, list]:
+) -> tuple[dict, list]:
     """The objective's second result, and the gradients of its first one.
 
     Args:
-        objective: () -> (scalar to differentiate, anything).
+        objective: () -> (scalar to differentiate, named scalars).
         variables: the weights; all other state of the trace may change meanwhile.
         after: arrays to wait for, so that micro-batches are not computed at the same
             time, which would take the memory of the whole batch.
@@ -73,11 +73,14 @@ def gradients(
     waiting = [array for array in after if array is not None]
     values, _ = jax.lax.optimization_barrier((values, waiting))
 
+    names = []
+
     def compute(values):
         held = {id(v): value for v, value in zip(variables, values, strict=True)}
         now = [held.get(id(v), outer.value(v)) for v in outer.variables]
         with Trace(outer.variables, now) as inner:
             total, other = objective()
+            names.extend(other)  # JAX sorts a dict's keys
             changed = [
                 None if id(variable) in watched else inner.value(variable)
                 for variable in outer.variables
@@ -86,7 +89,7 @@ def gradients(
 
     found, (other, changed) = jax.grad(compute, has_aux=True)(values)
     _assign(outer.variables, changed)
-    return other, found
+    return {name: other[name] for name in names}, found
 
 
 def sum_over_replicas(gradients: Sequence[Any]) -> list:

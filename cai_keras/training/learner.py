@@ -142,6 +142,16 @@ class Learner(keras.Model):
             state[f"learner/{index:04d}/{variable.path}"] = variable
         return state
 
+    def fit(self, *arguments, **options):
+        """Keras's `fit`, on TensorFlow.
+
+        Raises:
+            UsageError: the backend is another; `cai train` runs on JAX too.
+        """
+        if keras.backend.backend() != "tensorflow":
+            raise UsageError("learner.fit needs TensorFlow; `cai train` does not")
+        return super().fit(*arguments, **options)
+
     def train_step(self, data: Batch) -> dict[str, Any]:
         """One step for Keras's `fit`; returns the mean of each loss."""
         # Keras imports the backend's tape only when training.

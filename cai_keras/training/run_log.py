@@ -1,9 +1,10 @@
 """What a run writes while it runs: metrics.csv, TensorBoard events, log.txt."""
 
+import contextlib
 import csv
 import datetime
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ from tensorboard.plugins.hparams import api as hparams
 
 from cai_keras.reporting.atomic import write_atomic
 from cai_keras.reporting.run_folder import RunFolder
+from cai_keras.training.failures import writing
 
 COLUMNS = ("step", "metric", "value")
 
 
 class RunLog:
     """Writes scalars to `metrics.csv` and TensorBoard, and lines to `log.txt`.
+
+    All is on disk when a method returns; a full disk is a `WriteError`.
 
     Args:
         folder: of the run.
@@ -28,7 +32,8 @@ class RunLog:
     def __init__(self, folder: RunFolder, first_step: int, is_trained: bool = False):
         self._folder = folder
         folder.path.mkdir(parents=True, exist_ok=True)
-        _cut_csv(folder, first_step, is_trained)
+        with writing(folder.metrics_path):
+            _cut_csv(folder, first_step, is_trained)
         self._csv_file = open(folder.metrics_path, "a", newline="")  # noqa: SIM115
         self._csv = csv.writer(self._csv_file, lineterminator="\n")
         self._text = open(folder.log_path, "a")  # noqa: SIM115
@@ -36,16 +41,18 @@ class RunLog:
 
     def scalars(self, group: str, step: int, values: Mapping[str, float]) -> None:
         """Writes numbers under `tb/<group>` and to metrics.csv as `<group>/<name>`."""
-        with self._writer(group).as_default(step=step):
+        with self._events(group, step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
+        with writing(self._folder.metrics_path):
+            for name, value in values.items():
                 self._csv.writerow((step, f"{group}/{name}", repr(float(value))))
-        self._csv_file.flush()
+            self._csv_file.flush()
 
     def figure(self, group: str, step: int, name: str, png: bytes) -> None:
         """Writes an encoded picture under `tb/<group>`."""
         picture = tf.io.decode_png(png, channels=4)[None]
-        with self._writer(group).as_default(step=step):
+        with self._events(group, step):
             tf.summary.image(f"figures/{name}", picture)
 
     def hyperparameters(self, values: Mapping[str, Any], trial: str) -> None:
@@ -54,26 +61,32 @@ class RunLog:
         None would hide the run on that page, so it is written as the word "none".
         """
         flat = {key: _plain(value) for key, value in flatten(values).items()}
-        with self._writer("train").as_default(step=0):
+        with self._events("train", step=0):
             hparams.hparams(flat, trial_id=trial)
 
     def message(self, text: str) -> None:
         """Adds a line with the time to log.txt."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        self._text.write(f"{now} {text}\n")
-        self._text.flush()
+        with writing(self._folder.log_path):
+            self._text.write(f"{now} {text}\n")
+            self._text.flush()
 
     def close(self) -> None:
-        for writer in self._writers.values():
-            writer.close()
-        self._csv_file.close()
-        self._text.close()
+        # What is still to be written could not be written before, and somebody has
+        # been told.
+        for file in (*self._writers.values(), self._csv_file, self._text):
+            with contextlib.suppress(OSError, tf.errors.OpError):
+                file.close()
 
-    def _writer(self, group: str) -> tf.summary.SummaryWriter:
-        if group not in self._writers:
-            path = str(self._folder.tensorboard / group)
-            self._writers[group] = tf.summary.create_file_writer(path)
-        return self._writers[group]
+    @contextlib.contextmanager
+    def _events(self, group: str, step: int) -> Iterator[None]:
+        """Within it `tf.summary` writes under `tb/<group>`."""
+        path = self._folder.tensorboard / group
+        with writing(path):
+            if group not in self._writers:
+                self._writers[group] = tf.summary.create_file_writer(str(path))
+            with self._writers[group].as_default(step=step):
+                yield
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -131,7 +131,8 @@ class StepLoop:
         names = self._names[active]
         if names == self.loss_names:
             return found, tf.ones_like(found)
-        at = [[self.loss_names.index(name)] for name in names]
+        # An array: at some steps of a cycle nothing is due, and there are no names.
+        at = np.array([self.loss_names.index(n) for n in names], np.int32)[:, None]
         size = [len(self.loss_names)]
         return tf.scatter_nd(at, found, size), tf.scatter_nd(
             at, tf.ones_like(found), size

@@ -24,14 +24,14 @@ def global_batch_size(local):
 
 
 def gradients(
-    objective: Callable[[], tuple[Any, Any]],
+    objective: Callable[[], tuple[Any, dict]],
     variables: Sequence[keras.Variable],
     after: Sequence[Any] = (),
-) -> tuple[Any, list]:
+) -> tuple[dict, list]:
     """The objective's second result, and the gradients of its first one.
 
     Args:
-        objective: () -> (scalar to differentiate, anything).
+        objective: () -> (scalar to differentiate, named scalars).
         variables: only these are watched: other players' activations need no
             gradients.
         after: tensors to wait for, so that micro-batches are not computed at the

@@ -1,5 +1,6 @@
 """One phase of training: the stream of batches, the compiled loop, what is due."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from cai_keras.data.step_batches import StepBatches
 from cai_keras.errors import CaiError, RunError
 from cai_keras.training.distribution import distribute_batches
 from cai_keras.training.experiment import Phase
+from cai_keras.training.failures import WriteError, one_line, writing
 from cai_keras.training.loop_result import CallResult
 from cai_keras.training.settings import TrainSettings
 
@@ -75,8 +77,8 @@ class PhaseLoop:
             dataset = distribute_batches(strategy, batches, first, phase.batch_size)
             self._loop = _compile(phase, dataset, train, strategy)
             self._iterator = _iterate(dataset)
-        except (tf.errors.OpError, StopIteration) as error:
-            raise self._explained(error, first) from error
+        except tf.errors.OpError as error:
+            raise self._explained(error, steps=1) from error
 
     def run(self, steps: int, clock: Clock) -> CallResult:
         """Takes up to `steps` steps.
@@ -84,14 +86,11 @@ class PhaseLoop:
         Raises:
             RunError: the data pipeline failed; names the step and the example.
         """
-        learner = self._phase.learner
         begin = time.perf_counter()
-        before = int(keras.ops.convert_to_numpy(learner.steps))
         try:
             result = self._loop.run(self._iterator, steps)
         except (tf.errors.OpError, StopIteration) as error:
-            taken = int(keras.ops.convert_to_numpy(learner.steps)) - before
-            raise self._explained(error, self._position + taken) from error
+            raise self._explained(error, steps) from error
         seconds = time.perf_counter() - begin
         examples = result.steps * self._phase.batch_size
         clock.add(result, seconds, examples, self._clock_is_warm)
@@ -99,24 +98,33 @@ class PhaseLoop:
         self._position += result.steps
         return result
 
-    def _explained(self, error: Exception, step: int) -> Exception:
-        """A RunError that names the element if the data is at fault."""
-        if isinstance(error, (StopIteration, tf.errors.OutOfRangeError)):
-            return RunError(f"data: the batches ended before step {step + 1}")
+    def _explained(self, error: Exception, steps: int) -> Exception:
+        """A RunError that names the element if the data is at fault.
+
+        The batches of the call are made once more: after an error in a compiled
+        loop neither the step counter nor the iterator says how far it came.
+        """
+        position = self._position
+        iterator = iter(self._phase.batches(position))
+        for step in range(position, position + steps):
+            try:
+                next(iterator)
+            except StopIteration:
+                return RunError(f"data: the batches ended before step {step + 1}")
+            except tf.errors.OpError as problem:
+                return RunError(f"data: {self._element(step)}: {one_line(problem)}")
+        return error
+
+    def _element(self, step: int) -> str:
+        """The first example that cannot be made alone, else the whole batch."""
         batches = self._phase.batches
-        if not isinstance(batches, StepBatches):
-            return error
-        problem = _failure(batches, step, None)
-        if problem is None:
-            return error
-        for row in range(batches.batch_size):
-            alone = _failure(batches, step, range(row, row + 1))
-            if alone is not None:
-                return RunError(
-                    f"data: example {row} of the batch of step {step + 1} cannot be "
-                    f"made: {alone}"
-                )
-        return RunError(f"data: the batch of step {step + 1} cannot be made: {problem}")
+        rows = batches.batch_size if isinstance(batches, StepBatches) else 0
+        for row in range(rows):
+            try:
+                next(iter(batches(step, range(row, row + 1))))
+            except tf.errors.OpError:
+                return f"example {row} of the batch of step {step + 1} cannot be made"
+        return f"the batch of step {step + 1} cannot be made"
 
 
 def steps_until_event(done: int, end: int, train: TrainSettings, stops=()) -> int:
@@ -160,8 +168,14 @@ class Profiler:
 
     def close(self) -> None:
         if self._running:
-            _stop_profile()
             self._running = False
+            with writing(self._folder):
+                _stop_profile()
+
+    def abandon(self) -> None:
+        """Closes where a run ends early: why it does is not for a full disk to hide."""
+        with contextlib.suppress(WriteError):
+            self.close()
 
 
 def _start_profile(folder: str) -> None:
@@ -213,24 +227,3 @@ def _iterate(dataset) -> Iterator:
     if keras.backend.backend() == "jax":
         return dataset.as_numpy_iterator()
     return iter(dataset)
-
-
-def _failure(batches: StepBatches, step: int, rows: range | None) -> str | None:
-    """What goes wrong when these rows are made, None if nothing does."""
-    try:
-        next(iter(batches(step, rows)))
-    except (tf.errors.OpError, StopIteration) as error:
-        return _first_reason(str(error))
-    return None
-
-
-def _first_reason(text: str) -> str:
-    """The line of a TensorFlow error that says what happened."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # An error in Python code ends with its own line, such as "ValueError: ...".
-    for line in reversed(lines):
-        kind = line.partition(":")[0]
-        if kind.endswith(("Error", "Exception")) and " " not in kind:
-            return line[:300]
-    first = lines[0] if lines else "no message"
-    return first.rpartition("}} ")[2][:300]

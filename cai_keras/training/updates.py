@@ -112,13 +112,11 @@ def _penalty(learner, update: "Update"):
     ]
     l2 = learner.rules[update.name].l2
     if l2 is not None:
-        weights = [
-            variable
+        penalties += [
+            0.5 * l2.rate * ops.sum(ops.square(ops.cast(variable, "float32")))
             for variable in learner.trainable_variables_of(update)
             if variable.path.rpartition("/")[2] not in l2.exclude
         ]
-        squares = [ops.sum(ops.square(ops.cast(w, "float32"))) for w in weights]
-        penalties.append(0.5 * l2.rate * ops.sum(ops.stack(squares)))
     return ops.sum(ops.stack(penalties)) if penalties else None
 
 

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from cai_keras.data.classification import (
     LabelledImages,
-    batches_from_step,
     load_classification,
     shuffled_indices,
 )
@@ -17,10 +16,10 @@ from cai_keras.errors import UsageError
 
 def indices(first_step, num_steps, batch_size, count, seed=0):
     """The indices of some consecutive steps, one after the other."""
-    steps = range(first_step, first_step + num_steps)
+    rows = tf.range(batch_size, dtype=tf.int64)
     batches = [
-        shuffled_indices(tf.constant(step, tf.int64), batch_size, count, seed).numpy()
-        for step in steps
+        shuffled_indices(step * batch_size + rows, count, seed).numpy()
+        for step in range(first_step, first_step + num_steps)
     ]
     return np.concatenate(batches)
 
@@ -116,10 +115,15 @@ def test_a_batch_may_be_larger_than_the_set(ten_images):
     assert counts.sum() == 25
 
 
-def test_batches_from_a_step_are_a_function_of_the_step():
-    batches = batches_from_step(lambda step: step * step)
+def test_an_index_depends_on_its_own_position_alone():
+    # A replica asks for its own positions only; 23 are three epochs and 2.
+    positions = tf.range(23, dtype=tf.int64)
+    together = shuffled_indices(positions, 7, 5).numpy()
 
-    assert [int(value) for value in take(batches(3), 3)] == [9, 16, 25]
+    alone = [shuffled_indices(p[None], 7, 5).numpy()[0] for p in positions]
+
+    np.testing.assert_array_equal(alone, together)
+    assert together.dtype == np.int64
 
 
 def test_digits_are_loaded_as_floats_and_labels():

@@ -3,38 +3,23 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import ops
+from lines import (
+    Chase,
+    Quadratic,
+    Slope,
+    batch_of,
+    floats,
+    line,
+    quadratic,
+    sgd,
+    weight_of,
+)
 
-from cai_keras.training.learner import Learner, Update
+from cai_keras.training.learner import Update
+from cai_keras.training.optimizers import UpdateRule
+from cai_keras.training.settings import WeightDecay
 from cai_keras.training.updates import apply_updates
-
-
-def line(weight, **arguments):
-    """y = weight x."""
-    dense = keras.layers.Dense(
-        1, use_bias=False, kernel_initializer=keras.initializers.Constant(weight),
-        **arguments,
-    )  # fmt: skip
-    return keras.Sequential([keras.Input((1,)), dense])
-
-
-def weight_of(network):
-    return float(network.trainable_variables[0].numpy().squeeze())
-
-
-def batch_of(*x):
-    return {"x": np.array(x, "float32")[:, None]}
-
-
-class Quadratic(Learner):
-    """One update; the loss of an example is (w x)^2."""
-
-    def updates(self):
-        return [Update("fit", ("line",), self.squares)]
-
-    def squares(self, batch):
-        return {"square": ops.square(self.networks["line"](batch["x"])[:, 0])}
 
 
 class Weighted(Quadratic):
@@ -48,41 +33,33 @@ class Weighted(Quadratic):
         return {"square": ops.square(found), "negative": -found}
 
 
-class Chase(Learner):
-    """First a goes to 0, then b chases a: the second update sees the new a."""
-
-    def updates(self):
-        return [
-            Update("lead", ("a",), self.lead_losses),
-            Update("follow", ("b",), self.follow_losses),
-        ]
-
-    def lead_losses(self, batch):
-        return {"square": ops.square(self.networks["a"](batch["x"])[:, 0])}
-
-    def follow_losses(self, batch):
-        gap = self.networks["b"](batch["x"]) - self.networks["a"](batch["x"])
-        return {"gap": ops.square(gap[:, 0])}
+def slope_learner(optimizer):
+    """Networks a = 1 x_0 and b = 1 x_1, whose sum is minimised."""
+    networks = {"a": line(1.0), "b": line(1.0)}
+    return Slope(networks, {"fit": optimizer}), networks
 
 
-def sgd(learning_rate=0.1):
-    return keras.optimizers.SGD(learning_rate)
-
-
-def quadratic(weight=2.0, learning_rate=0.01, **arguments):
-    network = line(weight, **arguments)
-    return Quadratic({"line": network}, {"fit": sgd(learning_rate)}), network
+def weights_of(networks):
+    return [weight_of(network) for network in networks.values()]
 
 
 def test_a_quadratic_step_by_hand():
     learner, network = quadratic()
     metrics = apply_updates(learner, batch_of(1, 3))
     # Losses 4 and 36: mean 20. Slope: mean of 2 w x^2 = (4 + 36) / 2 = 20.
-    assert {k: float(v) for k, v in metrics.items()} == {
-        "fit/square": 20.0,
-        "fit/total": 20.0,
-    }
+    assert floats(metrics) == {"fit/square": 20.0, "fit/total": 20.0}
     np.testing.assert_allclose(weight_of(network), 2 - 0.01 * 20, rtol=1e-6)
+
+
+def test_the_shares_of_two_replicas_add_up_to_the_step_of_one():
+    # Each of two replicas knows the global batch of 2: shares 4 / 2 and 36 / 2.
+    shares, steps = [], []
+    for x in (1, 3):
+        learner, network = quadratic()
+        shares.append(floats(apply_updates(learner, batch_of(x), 2))["fit/square"])
+        steps.append(2 - weight_of(network))
+    assert shares == [2.0, 18.0]
+    np.testing.assert_allclose(sum(steps), 0.01 * 20, rtol=1e-5)
 
 
 def test_the_second_update_sees_the_weights_of_the_first():
@@ -96,6 +73,22 @@ def test_the_second_update_sees_the_weights_of_the_first():
     np.testing.assert_allclose(weight_of(networks["b"]), 1.12, rtol=1e-6)
 
 
+def test_only_the_updates_that_are_due_are_applied_and_reported():
+    networks = {"a": line(2.0), "b": line(1.0)}
+    learner = Chase(networks, {"lead": sgd(), "follow": sgd()})
+    metrics = apply_updates(learner, batch_of(1), active={"follow"})
+    # a stays 2. b: slope 2 (1 - 2) = -2.
+    assert sorted(metrics) == ["follow/gap", "follow/total"]
+    assert weight_of(networks["a"]) == 2.0
+    np.testing.assert_allclose(weight_of(networks["b"]), 1.2, rtol=1e-6)
+
+
+def test_a_step_at_which_nothing_is_due_only_counts():
+    learner, network = quadratic()
+    assert apply_updates(learner, batch_of(1), active=()) == {}
+    assert (weight_of(network), int(learner.steps)) == (2.0, 1)
+
+
 def test_only_the_named_networks_change():
     networks = {"a": line(2.0), "b": line(1.0)}
     # Standing still in the first update leaves only b to change.
@@ -106,22 +99,44 @@ def test_only_the_named_networks_change():
     np.testing.assert_allclose(weight_of(networks["b"]), 1.2, rtol=1e-6)
 
 
+def test_steps_are_counted():
+    learner, _ = quadratic()
+    assert int(learner.steps) == 0
+    for _ in range(3):
+        apply_updates(learner, batch_of(1))
+    assert int(learner.steps) == 3
+
+
 def test_loss_weights_scale_the_total_but_not_the_reported_losses():
     network = line(2.0)
     learner = Weighted({"line": network}, {"fit": sgd()})
     metrics = apply_updates(learner, batch_of(3))
     # 0.5 * 36 - 6 = 12; slope 0.5 * 2 * 2 * 9 - 3 = 15.
-    found = {name: float(value) for name, value in metrics.items()}
-    assert found == {"fit/square": 36.0, "fit/negative": -6.0, "fit/total": 12.0}
+    expected = {"fit/square": 36.0, "fit/negative": -6.0, "fit/total": 12.0}
+    assert floats(metrics) == expected
     np.testing.assert_allclose(weight_of(network), 2 - 0.1 * 15, rtol=1e-6)
+
+
+@pytest.mark.parametrize("reduce", [ops.mean, lambda v: v[:, None]])
+def test_a_loss_of_another_shape_is_refused(reduce):
+    class Wrong(Quadratic):
+        def squares(self, batch):
+            return {"square": reduce(super().squares(batch)["square"])}
+
+    learner = Wrong({"line": line(2.0)}, {"fit": sgd()})
+    with pytest.raises(ValueError, match=r"expected \(batch,\)"):
+        apply_updates(learner, batch_of(1, 3))
+
+
+# Penalties on the weights
 
 
 def test_regularisation_is_added_once_and_not_divided_by_the_batch():
     learner, network = quadratic(kernel_regularizer=keras.regularizers.L2(0.5))
     metrics = apply_updates(learner, batch_of(1, 3))
     # 0.5 w^2 = 2 beside the mean 20; slope 20 + 2 * 0.5 * 2 = 22.
-    found = {name: float(value) for name, value in metrics.items()}
-    assert found == {"fit/square": 20.0, "fit/regularisation": 2.0, "fit/total": 22.0}
+    expected = {"fit/square": 20.0, "fit/regularisation": 2.0, "fit/total": 22.0}
+    assert floats(metrics) == expected
     np.testing.assert_allclose(weight_of(network), 2 - 0.01 * 22, rtol=1e-6)
 
 
@@ -131,6 +146,94 @@ def test_another_players_regularisation_is_not_added():
     metrics = apply_updates(learner, batch_of(1))
     assert "lead/regularisation" in metrics
     assert "follow/regularisation" not in metrics
+
+
+def affine_learner(exclude, **arguments):
+    """y = 2 x + 3, whose output is minimised, with the recipe's L2 of rate 0.5."""
+
+    class Output(Quadratic):
+        def squares(self, batch):
+            return {"output": self.networks["line"](batch["x"])[:, 0]}
+
+    dense = keras.layers.Dense(
+        1,
+        kernel_initializer=keras.initializers.Constant(2.0),
+        bias_initializer=keras.initializers.Constant(3.0),
+        **arguments,
+    )
+    network = keras.Sequential([keras.Input((1,)), dense])
+    l2 = WeightDecay(kind="l2", rate=0.5, exclude=exclude)
+    return Output({"line": network}, {"fit": UpdateRule(sgd(), l2=l2)}), dense
+
+
+@pytest.mark.parametrize(
+    ("exclude", "penalty", "kernel", "bias"),
+    [
+        # Slopes of the output at x = 1 are 1 and 1; those of 0.25 w^2 are w / 2.
+        # 0.25 * 2^2; kernel 2 - 0.1 (1 + 1), bias 3 - 0.1 * 1.
+        (["bias"], 1.0, 1.8, 2.9),
+        # 0.25 (2^2 + 3^2); bias 3 - 0.1 (1 + 1.5).
+        ([], 3.25, 1.8, 2.75),
+        (["kernel", "bias"], 0.0, 1.9, 2.9),
+        (["kern", "gamma"], 3.25, 1.8, 2.75),  # whole names only
+    ],
+)
+def test_the_recipes_l2_leaves_excluded_weights_alone(exclude, penalty, kernel, bias):
+    learner, dense = affine_learner(exclude)
+    metrics = floats(apply_updates(learner, batch_of(1)))
+    assert metrics["fit/total"] == 5.0 + penalty
+    assert metrics.get("fit/regularisation", 0.0) == penalty
+    found = [float(np.squeeze(dense.kernel)), float(np.squeeze(dense.bias))]
+    np.testing.assert_allclose(found, [kernel, bias], rtol=1e-6)
+
+
+def test_the_recipes_l2_is_added_to_the_networks_own():
+    learner, dense = affine_learner(
+        ["bias"], kernel_regularizer=keras.regularizers.L2(1.0)
+    )
+    metrics = floats(apply_updates(learner, batch_of(1)))
+    # 2^2 + 0.25 * 2^2 = 5; slope 1 + 2 * 2 + 1 = 6.
+    assert metrics["fit/regularisation"] == 5.0
+    np.testing.assert_allclose(float(np.squeeze(dense.kernel)), 1.4, rtol=1e-6)
+
+
+# Clipping by the global norm
+
+
+def test_gradients_are_clipped_by_the_norm_over_all_networks_of_the_update():
+    learner, networks = slope_learner(sgd(global_clipnorm=1.0))
+    apply_updates(learner, {"x": np.array([[3.0, 4.0]], "float32")})
+    # Gradients 3 and 4 have norm 5: 0.6 and 0.8 are left.
+    np.testing.assert_allclose(
+        weights_of(networks), [1 - 0.1 * 0.6, 1 - 0.1 * 0.8], rtol=1e-6
+    )
+
+
+def test_gradients_below_the_norm_are_left_alone():
+    learner, networks = slope_learner(sgd(global_clipnorm=5.5))
+    apply_updates(learner, {"x": np.array([[3.0, 4.0]], "float32")})
+    np.testing.assert_allclose(weights_of(networks), [0.7, 0.6], rtol=1e-6)
+
+
+def test_micro_batches_are_clipped_together():
+    learner, networks = slope_learner(sgd(global_clipnorm=1.0))
+    learner.accumulate = 2
+    apply_updates(learner, {"x": np.array([[6.0, 0.0], [0.0, 8.0]], "float32")})
+    # Means 3 and 4 as above. Clipped one by one, (3, 0) and (0, 4) would give (1, 1).
+    np.testing.assert_allclose(weights_of(networks), [0.94, 0.92], rtol=1e-6)
+
+
+def test_the_penalty_is_clipped_with_the_loss():
+    networks = {"a": line(1.0), "b": line(4.0)}
+    l2 = WeightDecay(kind="l2", rate=1.0, exclude=[])
+    rule = UpdateRule(sgd(global_clipnorm=1.0), l2=l2)
+    learner = Slope(networks, {"fit": rule})
+    apply_updates(learner, {"x": np.array([[2.0, 0.0]], "float32")})
+    # Slopes 2 + 1 and 0 + 4: norm 5.
+    np.testing.assert_allclose(weights_of(networks), [0.94, 3.92], rtol=1e-6)
+
+
+# Mixed precision
 
 
 def test_mixed_float16_takes_the_step_of_float32():
@@ -163,7 +266,9 @@ def test_mixed_float16_scales_the_loss_so_that_faint_gradients_survive():
 
 def test_a_gradient_that_overflows_float16_halves_the_scale_and_changes_nothing():
     keras.config.set_dtype_policy("mixed_float16")
-    learner, network = quadratic()
+    network = line(2.0)
+    momentum = sgd(0.01, momentum=0.9)
+    learner = Quadratic({"line": network}, {"fit": momentum})
     learner.build_optimizers()
     optimizer = learner.update_optimizers["fit"]
     before = float(optimizer.dynamic_scale)
@@ -171,74 +276,45 @@ def test_a_gradient_that_overflows_float16_halves_the_scale_and_changes_nothing(
     # 2 w x = 400 times 2^15 is far above 65504.
     assert weight_of(network) == 2.0
     assert float(optimizer.dynamic_scale) == before / 2
+    assert [float(np.squeeze(m)) for m in momentum.momentums] == [0.0]
+    # The optimizer has not stepped, the learner has.
+    assert (int(momentum.iterations), int(learner.steps)) == (0, 1)
+
+
+def test_one_infinite_micro_batch_skips_the_whole_step():
+    keras.config.set_dtype_policy("mixed_float16")
+    learner, network = quadratic()
+    learner.accumulate = 2
+    apply_updates(learner, batch_of(0.25, 100))
+    assert weight_of(network) == 2.0
+
+
+def test_every_player_has_a_loss_scale_of_its_own():
+    keras.config.set_dtype_policy("mixed_float16")
+    networks = {"a": line(2.0), "b": line(2.0)}
+    learner = Chase(networks, {"lead": sgd(), "follow": sgd()})
+    learner.build_optimizers()
+    apply_updates(learner, batch_of(100))
+    # The leader's slope overflows; the follower has no gap to close.
+    lead, follow = learner.update_optimizers.values()
+    assert float(lead.dynamic_scale) == float(follow.dynamic_scale) / 2
+
+
+def test_gradients_are_clipped_after_the_scale_is_divided_out():
+    keras.config.set_dtype_policy("mixed_float16")
+    clipped = sgd(global_clipnorm=1.0)
+    scaling = keras.optimizers.LossScaleOptimizer(clipped, initial_scale=4.0)
+    learner, networks = slope_learner(scaling)
+    apply_updates(learner, {"x": np.array([[0.3, 0.4]], "float32")})
+    # Norm 0.5 is below 1; scaled by 4 it would be 2 and be halved.
+    np.testing.assert_allclose(weights_of(networks), [0.97, 0.96], rtol=1e-4)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_the_loss_is_not_scaled_where_nothing_underflows(policy):
     keras.config.set_dtype_policy(policy)
-    learner, _ = quadratic()
+    learner, network = quadratic(learning_rate=0.125)
     assert type(learner.update_optimizers["fit"]) is keras.optimizers.SGD
-
-
-@pytest.mark.parametrize("reduce", [ops.mean, lambda v: v[:, None]])
-def test_a_loss_of_another_shape_is_refused(reduce):
-    class Wrong(Quadratic):
-        def squares(self, batch):
-            return {"square": reduce(super().squares(batch)["square"])}
-
-    learner = Wrong({"line": line(2.0)}, {"fit": sgd()})
-    with pytest.raises(ValueError, match=r"expected \(batch,\)"):
-        apply_updates(learner, batch_of(1, 3))
-
-
-def test_fit_takes_the_engines_steps():
-    batches = [batch_of(1, 3), batch_of(0.5, 2)]
-    learner, network = quadratic()
-    for batch in batches:
-        apply_updates(learner, batch)
-    stacked = {"x": np.stack([batch["x"] for batch in batches])}
-    other, fitted = quadratic()
-    dataset = tf.data.Dataset.from_tensor_slices(stacked)
-    history = other.fit(dataset, epochs=1, verbose=0).history
-    assert sorted(history) == ["fit/square", "fit/total"]
-    np.testing.assert_allclose(weight_of(fitted), weight_of(network), rtol=1e-6)
-
-
-def test_fit_works_for_two_players():
-    networks = {"a": line(2.0), "b": line(1.0)}
-    learner = Chase(networks, {"lead": sgd(), "follow": sgd()})
-    learner.fit(tf.data.Dataset.from_tensors(batch_of(1)), verbose=0)
-    np.testing.assert_allclose(weight_of(networks["a"]), 1.6, rtol=1e-6)
-    np.testing.assert_allclose(weight_of(networks["b"]), 1.12, rtol=1e-6)
-
-
-@pytest.mark.parametrize("names", [[], ["other"], ["fit", "other"]])
-def test_optimizers_must_have_the_names_of_the_updates(names):
-    with pytest.raises(ValueError, match="must have the same names"):
-        Quadratic({"line": line(1.0)}, {name: sgd() for name in names})
-
-
-def test_an_update_may_name_only_known_networks():
-    with pytest.raises(ValueError, match=r"unknown networks \['line'\]"):
-        Quadratic({"lien": line(1.0)}, {"fit": sgd()})
-
-
-def test_calling_a_learner_names_its_networks():
-    learner, _ = quadratic()
-    with pytest.raises(Exception, match=r"call one of the networks: \['line'\]"):
-        learner(np.ones((1, 1)))
-
-
-def test_state_names_networks_optimizers_and_random_seeds(tiny):
-    networks = tiny.make_networks(units=2, dropout=0.5)
-    optimizers = {"regress": sgd(), "critic": keras.optimizers.Adam()}
-    learner = tiny.TinyLearner(networks, optimizers, seed=1)
-    learner.build_optimizers()
-    names = sorted(learner.state())
-    seeds = [name for name in names if "seed" in name]
-    assert {name.split("/")[0] for name in names} == {
-        "networks", "optimizers", "learner"
-    }  # fmt: skip
-    # The dropout's and the learner's own.
-    assert [name.split("/")[0] for name in seeds] == ["learner", "networks"]
-    assert len({id(v) for v in learner.state().values()}) == len(names)
+    apply_updates(learner, batch_of(1))
+    # Slope 2 * 2: 2 - 0.125 * 4 = 1.5, all of them exact in 8 bits.
+    assert weight_of(network) == 1.5

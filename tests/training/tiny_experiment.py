@@ -4,8 +4,10 @@ As a script it trains one run and writes every variable of the run to an .npz fi
 the kill -9 tests start it: `tiny_experiment.py PAPER OUTPUT WEIGHTS SECONDS_PER_CALL`.
 """
 
+import csv
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -14,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from cai_keras.data.classification import shuffled_indices
 from cai_keras.data.loaded import LoadedData
 from cai_keras.data.step_batches import StepBatches
 from cai_keras.reporting.record import Metric
@@ -124,6 +127,23 @@ def batches(batch_size: int, bad_step: int = -1, bad_value: float = float("nan")
     return StepBatches(make, batch_size)
 
 
+def shuffled_batches(batch_size: int, seed: int = 5):
+    """A shuffled epoch of 10 points after the other, each point moved at random."""
+    points = np.random.default_rng(seed).normal(size=(10, 4)).astype("float32")
+
+    def make(step, rows):
+        position = step * batch_size + rows
+        x = tf.gather(points, shuffled_indices(position, len(points), seed))
+        x += 0.1 * tf.map_fn(
+            lambda at: tf.random.stateless_normal([4], tf.stack([seed, at])),
+            position,
+            fn_output_signature=tf.float32,
+        )
+        return {"x": x, "y": tf.reduce_sum(x, axis=1)}
+
+    return StepBatches(make, batch_size)
+
+
 def build(recipe, seed) -> Experiment:
     networks = make_networks(recipe.model.units, recipe.model.dropout)
     steps = recipe.train.total_steps
@@ -189,6 +209,65 @@ def state_of(experiment) -> dict[str, np.ndarray]:
         for number, phase in enumerate(experiment.phases)
         for name, variable in phase.learner.state().items()
     }
+
+
+class Session:
+    """Runs the tiny paper, and keeps the last experiment and reporter.
+
+    Args:
+        paper: from `write_paper`.
+        output: folder of runs.
+        change: experiment -> experiment, applied to what `build` gives.
+    """
+
+    def __init__(self, paper, output: Path, change=lambda experiment: experiment):
+        self.paper, self.output, self.change = paper, output, change
+        self.experiment = None
+        self.reporter = None
+
+    def build(self, recipe, seed) -> Experiment:
+        self.experiment = self.change(build(recipe, seed))
+        return self.experiment
+
+    def request(self, *sets, **options) -> engine.RunRequest:
+        return request(self.paper, self.output, sets=sets, **options)
+
+    def run(self, *sets, on_advance=None, **options):
+        self.reporter = QuietReporter(on_advance)
+        return engine.run(self.request(*sets, **options), self.build, self.reporter)
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        return state_of(self.experiment)
+
+    @property
+    def folder(self) -> RunFolder:
+        return self.request().folder
+
+    @property
+    def record(self):
+        return self.folder.record()
+
+    def rows(self) -> list[list[str]]:
+        """The rows of metrics.csv, sorted."""
+        with open(self.folder.metrics_path, newline="") as file:
+            return sorted(csv.reader(file))
+
+
+def with_batches(batches):
+    """A change for `Session`: other batches."""
+
+    def change(experiment):
+        (phase,) = experiment.phases
+        return replace(experiment, phases=(replace(phase, batches=batches),))
+
+    return change
+
+
+def assert_same_state(found, expected):
+    # Names hold Keras's running numbers of layers: compare in order.
+    for value, (name, want) in zip(found.values(), expected.items(), strict=True):
+        np.testing.assert_array_equal(value, want, err_msg=name)
 
 
 def main(paper_folder, output, weights_path, seconds_per_call):

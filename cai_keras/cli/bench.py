@@ -1,0 +1,68 @@
+"""`cai bench engine` and `cai bench layers`: speed, never accuracy."""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+from unittest import mock
+
+import typer
+
+from cai_keras.cli.framework import load_tensorflow
+from cai_keras.errors import UsageError
+
+PACKAGE = "benchmarks"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Speed: the engine's loop and the custom layers against what others have.",
+)
+
+
+@app.command()
+def engine(
+    network: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="resnet20, siamese, or both.")
+    ] = "resnet20,siamese",
+    batch: Annotated[int, typer.Option(min=1, help="Examples in a batch.")] = 128,
+    rounds: Annotated[
+        int, typer.Option(min=2, help="Times that each loop is measured.")
+    ] = 12,
+    steps: Annotated[int, typer.Option(min=1, help="Batches in a round.")] = 20,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write it there too.")
+    ] = None,
+) -> None:
+    """Training throughput: this engine, hand-written loops, Keras's fit, PyTorch.
+
+    All of them train the same network on the same data and take turns. Ratios come
+    with 95 % intervals. PyTorch is measured where torch is installed.
+    """
+    _benchmark("engine").run(network, batch, rounds, steps, json_file)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def layers(context: typer.Context) -> None:
+    """Custom layers against Keras's own, forward and backward.
+
+    Options go to benchmarks/layers.py; `python -m benchmarks.layers --help` lists them.
+    """
+    load_tensorflow()
+    with mock.patch.object(sys, "argv", ["cai bench layers", *context.args]):
+        _benchmark("layers").main()
+
+
+def _benchmark(name: str) -> ModuleType:
+    """A module of the package `benchmarks`, which is beside this one, not in it."""
+    full = f"{PACKAGE}.{name}"
+    try:
+        spec = importlib.util.find_spec(full)
+    except ModuleNotFoundError:  # not even the package
+        spec = None
+    if spec is None:
+        raise UsageError(f"the package {PACKAGE!r} is not installed; pip install -e .")
+    return importlib.import_module(full)
