@@ -90,9 +90,3 @@ def _read(builder: tfds.core.DatasetBuilder, split: str) -> LabelledImages:
     rows = list(tfds.as_numpy(read_split(builder, split)))
     images = np.stack([row["image"] for row in rows]).astype(np.float32) / 255
     return LabelledImages(images, np.array([row["label"] for row in rows], np.int32))
-
-
-def batches_from_step(make):  # temporary
-    from cai_keras.data.step_batches import StepBatches as S
-
-    return S(lambda step, rows: make(step), 1)

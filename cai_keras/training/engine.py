@@ -223,6 +223,8 @@ class _Run:
                 self._train_phase(number, phase, first)
             first += phase.steps
         self.profiler.close()
+        if self.profiler.is_unused:
+            self._say("--profile: the run has no such steps; nothing was written")
         share = self.clock.wait_share
         if share is not None:
             self.log.message(

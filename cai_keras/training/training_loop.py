@@ -154,6 +154,7 @@ class Profiler:
         self._folder = folder
         self.stops = window or ()
         self._running = False
+        self._has_run = False
 
     def at(self, done: int) -> None:
         """Starts or stops where it is due after `done` steps."""
@@ -162,9 +163,14 @@ class Profiler:
         first, last = self.stops
         if not self._running and first <= done < last:
             _start_profile(str(self._folder))
-            self._running = True
+            self._running = self._has_run = True
         elif self._running and done >= last:
             self.close()
+
+    @property
+    def is_unused(self) -> bool:
+        """A profile was asked for and none of its steps was taken."""
+        return bool(self.stops) and not self._has_run
 
     def close(self) -> None:
         if self._running:

@@ -17,7 +17,7 @@ set -euo pipefail
 source "$HOME/cai/.venv/bin/activate"
 export TFDS_DATA_DIR="$HOME/cai/tfds"
 
-# TensorFlow reads the peers from Slurm's own variables.
+# The workers learn of each other from Slurm's own variables.
 srun cai train siamese_one_shot --scale paper --variant conv \
   --strategy multiworker --set train.cluster=slurm \
   --output "$HOME/cai/runs" --resume

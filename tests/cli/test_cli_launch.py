@@ -58,10 +58,15 @@ class Launch:
         try:
             code = self._process.wait(LIMIT_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.terminate()
-            self._process.wait(60)
+            self.end()
             raise AssertionError(f"too slow:\n{self._log.read_text()}") from None
         return code, self._log.read_text()
+
+    def end(self) -> None:
+        """Ends it and its workers, if it has not ended."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(60)
 
     def wait_for_checkpoint_after(self, step: int) -> None:
         deadline = time.monotonic() + LIMIT_SECONDS
@@ -101,6 +106,20 @@ def assert_same_bits(found, expected):
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+@pytest.fixture
+def start():
+    """Function like `Launch`; no launcher outlives its test."""
+    started = []
+
+    def make(*arguments, **options):
+        started.append(Launch(*arguments, **options))
+        return started[-1]
+
+    yield make
+    for launch in started:
+        launch.end()
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +168,10 @@ def test_the_chief_alone_writes_records_and_speaks(undisturbed):
 
 
 @pytest.mark.slow
-def test_a_killed_worker_and_a_restart_leave_the_same_bits(undisturbed, tmp_path):
-    launch = Launch(tmp_path / "killed", options=["--restarts", "1"])
+def test_a_killed_worker_and_a_restart_leave_the_same_bits(
+    undisturbed, start, tmp_path
+):
+    launch = start(tmp_path / "killed", options=["--restarts", "1"])
     launch.wait_for_checkpoint_after(2)
     launch.kill_worker(1)
 
@@ -166,8 +187,8 @@ def test_a_killed_worker_and_a_restart_leave_the_same_bits(undisturbed, tmp_path
 
 
 @pytest.mark.slow
-def test_without_restarts_a_killed_worker_ends_the_call(undisturbed, tmp_path):
-    launch = Launch(tmp_path / "killed")
+def test_without_restarts_a_killed_worker_ends_the_call(start, tmp_path):
+    launch = start(tmp_path / "killed")
     launch.wait_for_checkpoint_after(2)
     launch.kill_worker(1)
 
@@ -180,8 +201,8 @@ def test_without_restarts_a_killed_worker_ends_the_call(undisturbed, tmp_path):
 
 
 @pytest.mark.slow
-def test_sigterm_saves_and_the_call_can_be_repeated(undisturbed, tmp_path):
-    launch = Launch(tmp_path / "stopped")
+def test_sigterm_saves_and_the_call_can_be_repeated(undisturbed, start, tmp_path):
+    launch = start(tmp_path / "stopped")
     launch.wait_for_checkpoint_after(2)
     launch.send(signal.SIGTERM)
 
@@ -196,7 +217,7 @@ def test_sigterm_saves_and_the_call_can_be_repeated(undisturbed, tmp_path):
     assert last.startswith("cai: error: cai launch: worker ")
     assert last.endswith(f"after step {record.steps_done}; continue with --resume")
 
-    code, text = Launch(tmp_path / "stopped", more=["--resume"]).wait()
+    code, text = start(tmp_path / "stopped", more=["--resume"]).wait()
 
     assert code == 0, text
     assert_same_bits(weights(launch.run), weights(undisturbed[0]))

@@ -50,3 +50,10 @@ def test_a_window_that_is_none_is_refused_before_anything_starts(cai, tmp_path, 
     expected = f"--profile {window}: expected A:B, two steps with A below B"
     assert result.errors == f"cai: error: {expected}\n"
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_window_after_the_last_step_is_said_to_be_empty(cai, tmp_path):
+    result = cai(*SMOKE, "--profile", "100:120", "--output", tmp_path / "runs")
+
+    assert result.code == 0, result.errors
+    assert "--profile: the run has no such steps; nothing was written" in result.output

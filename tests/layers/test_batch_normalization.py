@@ -216,19 +216,18 @@ np.savez(
 """
 
 
+def on_two_replicas(x, folder):
+    """The script's arrays for a batch of six: four on one replica, two on the other."""
+    np.save(folder / "x.npy", x)
+    script = [sys.executable, "-c", SYNCHRONIZED, folder / "x.npy", folder / "y.npz"]
+    subprocess.run(script, check=True, capture_output=True, timeout=300)
+    return np.load(folder / "y.npz")
+
+
 def test_two_replicas_normalise_by_the_moments_of_the_global_batch(tmp_path):
     # The mean is 10,000 deviations: E[x^2] - E[x]^2 in float32 would keep no digit.
     x = np.random.default_rng(0).normal(1000, 0.1, (6, 4, 4, 3)).astype("float32")
-    np.save(tmp_path / "x.npy", x)
-    script = [
-        sys.executable,
-        "-c",
-        SYNCHRONIZED,
-        tmp_path / "x.npy",
-        tmp_path / "y.npz",
-    ]
-    subprocess.run(script, check=True, capture_output=True, timeout=300)
-    found = np.load(tmp_path / "y.npz")
+    found = on_two_replicas(x, tmp_path)
 
     wide = x.astype("float64")
     mean, variance = wide.mean((0, 1, 2)), wide.var((0, 1, 2))
@@ -241,16 +240,7 @@ def test_two_replicas_normalise_by_the_moments_of_the_global_batch(tmp_path):
 
 def test_two_replicas_have_the_gradients_of_one(tmp_path):
     x = np.random.default_rng(1).normal(1, 2, (6, 4, 4, 3)).astype("float32")
-    np.save(tmp_path / "x.npy", x)
-    script = [
-        sys.executable,
-        "-c",
-        SYNCHRONIZED,
-        tmp_path / "x.npy",
-        tmp_path / "y.npz",
-    ]
-    subprocess.run(script, check=True, capture_output=True, timeout=300)
-    found = np.load(tmp_path / "y.npz")
+    found = on_two_replicas(x, tmp_path)
 
     one = BatchNormalization(momentum=0.0, epsilon=1e-3)
     batch = tf.constant(x)

@@ -1,12 +1,13 @@
 """Trains every learner for a few steps on some devices; see test_conformance.py.
 
-`conformance_run.py FOLDER LEARNERS MODE...`: LEARNERS is own (those of this file) or
-all, a MODE is a strategy, and multiworker needs TF_CONFIG. The chief writes one
-FOLDER/MODE/LEARNER.npz each: the state before the first step as `before/...`, after
-the last one as `after/<replica>/...`, and the losses.
+`conformance_run.py FOLDER LEARNERS MODE...`: LEARNERS is own (those of this file),
+papers or all; a MODE is a strategy, and multiworker needs TF_CONFIG. The chief writes
+one FOLDER/MODE/LEARNER.npz each: the state before the first step as `before/...`,
+after the last one as `after/<replica>/...`, and the losses.
 """
 
 import gc
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -224,10 +225,9 @@ def main(folder: str, learners: str, *modes: str) -> None:
     strategies = {mode: make_strategy(mode) for mode in modes}
     for mode in modes:
         (Path(folder) / mode).mkdir(parents=True, exist_ok=True)
-    chosen = list(own_learners(Path(folder)))
-    if learners == "all":
-        chosen += paper_learners()
-    for name, recipe, build in chosen:
+    sources = {"own": [own_learners(Path(folder))], "papers": [paper_learners()]}
+    sources["all"] = [*sources["own"], *sources["papers"]]
+    for name, recipe, build in itertools.chain(*sources[learners]):
         for mode, strategy in strategies.items():
             found = train(recipe, build, strategy)
             if is_chief(strategy):

@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 # The script's own folder is where Python looks first.
+from lines import line
 from tiny_experiment import write_paper
 
 from cai_keras.cli.framework import load_tensorflow
@@ -44,15 +45,6 @@ class Quadratic(Learner):
         return {"square": ops.square(found)}
 
 
-def line(weight=2.0, **arguments):
-    """y = weight x."""
-    dense = layers.Dense(
-        1, use_bias=False, kernel_initializer=keras.initializers.Constant(weight),
-        **arguments,
-    )  # fmt: skip
-    return keras.Sequential([keras.Input((1,)), dense])
-
-
 def train(make_learner, *x, sets=()):
     """(learner, losses) after a step on each of `x`, lists of examples."""
     strategy = make_strategy("mirrored")
@@ -73,7 +65,7 @@ def train(make_learner, *x, sets=()):
 
 
 def quadratic(optimizer, **arguments):
-    return lambda: Quadratic({"line": line(**arguments)}, {"fit": optimizer()})
+    return lambda: Quadratic({"line": line(2.0, **arguments)}, {"fit": optimizer()})
 
 
 def of_replicas(variable) -> list:

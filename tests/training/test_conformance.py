@@ -103,10 +103,10 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def worker_runs(tmp_path_factory):
-    """One device and two workers with every learner."""
+    """One device and two workers with the papers' learners."""
     runs = Runs(tmp_path_factory.mktemp("workers"))
-    runs.start("all", "one")
-    runs.start_workers("all")
+    runs.start("papers", "one")
+    runs.start_workers("papers")
     runs.wait()
     return runs
 
