@@ -51,9 +51,7 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert set_up_commands()[1] in script.splitlines()
 
 
-@pytest.mark.parametrize(
-    "name", ["README.md", "docs/data.md", "docs/distributed.md"]
-)
+@pytest.mark.parametrize("name", ["README.md", "docs/data.md", "docs/distributed.md"])
 def test_every_command_of_a_document_runs_in_its_order(name, tmp_path):
     ran = 0
     for line in commands(ROOT / name):
