@@ -19,6 +19,7 @@ setup(
     package_data={
         "reproductions": ["*/config.yaml", "*/README.md"],
         "cai_keras.cli": ["templates/*.template"],
+        "cai_keras.reporting": ["templates/*"],
     },
     install_requires=[
         "tensorflow>=2.20,<2.22",
@@ -54,6 +55,7 @@ setup(
             "ruff>=0.9",
             "jax>=0.6",
             "dill",  # tfds.testing.DatasetBuilderTestCase imports it
+            "selenium>=4.25",  # opens the HTML report in Chromium
         ],
     },
     entry_points={"console_scripts": ["cai = cai_keras.cli.main:main"]},

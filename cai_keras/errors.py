@@ -29,6 +29,12 @@ class RunError(CaiError):
     """A run that was started could not be finished."""
 
 
+class GateError(CaiError):
+    """All was done as asked, and the numbers do not pass what was asked of them."""
+
+    exit_code = 3
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """` (did you mean 'x'?)`, or the list of choices where nothing is near."""
     choices = [str(choice) for choice in choices]

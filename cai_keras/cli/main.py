@@ -7,7 +7,18 @@ import traceback
 
 import typer
 
-from cai_keras.cli import bench, data, inspect, launch, report, scaffold, train
+from cai_keras.cli import (
+    bench,
+    compare,
+    data,
+    foreign,
+    inspect,
+    launch,
+    report,
+    scaffold,
+    train,
+    verify,
+)
 from cai_keras.errors import CaiError
 
 app = typer.Typer(
@@ -27,6 +38,9 @@ app.command("launch", context_settings=launch.CONTEXT)(launch.launch)
 app.command("evaluate")(train.evaluate)
 app.command("figure")(report.figure)
 app.command("report")(report.report)
+app.command("import")(foreign.import_results)
+app.command("compare")(compare.compare)
+app.command("verify")(verify.verify)
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
 app.command("tensorboard")(report.tensorboard)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 console = Console()
@@ -23,7 +24,9 @@ def print_table(
     table = Table(title=title or None, title_justify="left", header_style="bold")
     for key, heading in columns.items():
         numeric = bool(rows) and all(isinstance(row[key], (int, float)) for row in rows)
-        table.add_column(heading, justify="right" if numeric else "left")
+        # Folded: the end of a cut name is often what tells it from its neighbour.
+        justify = "right" if numeric else "left"
+        table.add_column(heading, justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row[key]) for key in columns))
     if console.is_terminal:
@@ -37,4 +40,4 @@ def _cell(value: Any) -> str:
         return {True: "yes", False: "no", None: ""}[value]
     if isinstance(value, int):
         return f"{value:,}"
-    return str(value).replace("[", "\\[")
+    return escape(str(value))

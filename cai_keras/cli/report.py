@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from cai_keras.cli import papers
-from cai_keras.cli.output import console, print_table
-from cai_keras.errors import UsageError, choose, nearest
+from cai_keras.cli.output import console, errors
+from cai_keras.cli.report_view import print_comparison
+from cai_keras.errors import CaiError, UsageError, choose, nearest
 from cai_keras.reporting.atomic import write_atomic
+from cai_keras.reporting.damage import Findings, read_folder
 from cai_keras.reporting.finished import FinishedRun, group_runs, read_runs
+from cai_keras.reporting.table import Row, build_rows
 
 _Output = Annotated[Path, typer.Option(help="Folder of runs.")]
 
@@ -20,25 +23,41 @@ def report(
     output: _Output = Path("runs"),
     form: Annotated[
         str | None,
-        typer.Option("--format", help="md, csv or json. Default: for the terminal."),
+        typer.Option(
+            "--format", help="md, csv, html, json or latex. Default: for the terminal."
+        ),
     ] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Write OUTPUT/TABLE.md and table.csv.")
+        bool,
+        typer.Option(
+            "--write", help="Write OUTPUT/TABLE.md, table.csv and report.html."
+        ),
     ] = False,
 ) -> None:
-    """The comparison table, paper against ours, from claims and records only."""
-    from cai_keras.reporting import table
+    """The comparison table, paper against ours, from claims and records only.
 
-    claims = [papers.claims_of(p) for p in papers.find_papers(["all"])]
-    records = [run.record for run in read_runs(output)]
-    rows = table.build_rows(claims, records)
+    A damaged file is named and left out; the exit code is 1 then.
+    """
+    from cai_keras.reporting.formats import FORMATS, Contents
+
+    render = None if form is None else choose("--format", form, FORMATS)
+    chosen = papers.find_papers(["all"])
+    claims = [papers.claims_of(paper) for paper in chosen]
+    found = read_folder(output, claims)
+    rows = build_rows(claims, found.records, found.foreign)
+    missing = f"{_damaged(found)}." if found.problems else ""
+    contents = Contents(rows, chosen, found.runs, output, missing)
     if write:
-        _write_tables(output, rows, records)
-    if form is None:
-        _print_rows(rows, records)
+        _write_tables(output, rows, found)
+        write_atomic(output / "report.html", FORMATS["html"](contents))
+    if render is None:
+        print_comparison(rows, found.records)
     else:
-        text = choose("--format", form, table.FORMATS)(rows)
+        text = render(contents)
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    _say_damage(found)
+    if found.problems:
+        raise CaiError(f"{_damaged(found)}; the others are in the table")
 
 
 def figure(
@@ -82,29 +101,28 @@ def tensorboard(
 
 def write_summary(output: Path, chosen, scale: str) -> None:
     """After training: figures over the runs, the tables, and the table printed."""
-    from cai_keras.reporting import table
-
-    runs = read_runs(output)
+    claims = [papers.claims_of(paper) for paper in papers.find_papers(["all"])]
+    found = read_folder(output, claims)
     for paper in chosen:
         groups = {
             key: group
-            for key, group in group_runs(runs).items()
+            for key, group in group_runs(found.runs).items()
             if key[:2] == (paper.slug, scale)
         }
         for path in draw_group_figures(paper, groups, output, None):
             console.print(f"figure: {path}", highlight=False, soft_wrap=True)
-    records = [run.record for run in runs]
-    claims = [papers.claims_of(paper) for paper in papers.find_papers(["all"])]
-    rows = table.build_rows(claims, records)
-    _write_tables(output, rows, records)
-    shown = table.build_rows([papers.claims_of(p) for p in chosen], records)
+    rows = build_rows(claims, found.records, found.foreign)
+    _write_tables(output, rows, found)
+    slugs = {paper.slug for paper in chosen}
+    shown = [row for row in rows if row.paper in slugs]
     judged = [row for row in shown if row.verdict != "not run"]
     if judged:
-        _print_rows(judged, records)
+        print_comparison(judged, found.records)
     if len(judged) < len(shown):
         console.print(f"{len(shown) - len(judged)} more claims are not run")
     if scale == "smoke":
         console.print("smoke runs check the wiring and never enter the table")
+    _say_damage(found)
     console.print(f"table: {output / 'TABLE.md'}", highlight=False, soft_wrap=True)
 
 
@@ -167,24 +185,25 @@ def _run_figure_names(groups) -> set[str]:
     }
 
 
-def _write_tables(output: Path, rows, records) -> None:
-    from cai_keras.reporting import table
+def _write_tables(output: Path, rows: list[Row], found: Findings) -> None:
+    from cai_keras.reporting import formats
 
-    title = "# Paper against ours\n\nWritten by `cai report --write`; do not edit.\n\n"
-    measured = table.measured_markdown(records)
-    text = title + table.to_markdown(rows) + "\n## What was measured\n\n" + measured
-    write_atomic(output / "TABLE.md", text)
-    write_atomic(output / "table.csv", table.to_csv(rows))
+    title = "# Paper against ours\n\nWritten by `cai report --write`; do not edit.\n"
+    if found.problems:
+        title += f"\n{_damaged(found)}.\n"
+    measured = formats.measured_markdown(found.records)
+    parts = [title, formats.to_markdown(rows), "## What was measured\n", measured]
+    write_atomic(output / "TABLE.md", "\n".join(parts))
+    write_atomic(output / "table.csv", formats.to_csv(rows))
 
 
-def _print_rows(rows, records) -> None:
-    from dataclasses import asdict
+def _say_damage(found: Findings) -> None:
+    for problem in found.problems:
+        errors.print(
+            f"left out: {problem}", markup=False, highlight=False, soft_wrap=True
+        )
 
-    from cai_keras.reporting import table
 
-    shown = ("claim", "published", "ours", "count", "data", "protocol", "verdict")
-    columns = {key: table.COLUMNS[key] for key in shown}
-    print_table(columns, [asdict(row) for row in rows])
-    measured = table.measured_rows(records)
-    if measured:
-        print_table(dict(zip(measured[0], measured[0], strict=True)), measured)
+def _damaged(found: Findings) -> str:
+    count = len(found.problems)
+    return f"{count} damaged file{'' if count == 1 else 's'} left out"

@@ -1,6 +1,8 @@
 """Claims: what a paper says, as data that a run can be held against."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,6 +23,9 @@ class ValueClaim(_Strict):
         tolerance: largest distance, in the metric's unit, that counts as
             reproduced; written down before the first run.
         source: table, row or figure; a number read off a plot says so.
+        passport: what the paper says of how the number was measured (extractor,
+            resizing, n, ...); a run whose metric differs in one of these keys is not
+            compared with it.
     """
 
     kind: Literal["value"]
@@ -31,6 +36,7 @@ class ValueClaim(_Strict):
     value: float
     tolerance: Annotated[float, Field(ge=0)]
     source: str
+    passport: dict[str, Any] | None = None
 
 
 class EffectClaim(_Strict):
@@ -56,3 +62,18 @@ class EffectClaim(_Strict):
 
 
 Claim = Annotated[ValueClaim | EffectClaim, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True)
+class PaperClaims:
+    """What the table needs to know of a paper beside its records.
+
+    Attributes:
+        paper_steps: by variant, the optimiser steps of the `paper` scale.
+        seeds: by variant, the seeds that the `paper` scale asks for.
+    """
+
+    slug: str
+    claims: Sequence[ValueClaim | EffectClaim]
+    paper_steps: Mapping[str, int]
+    seeds: Mapping[str, Sequence[int]]

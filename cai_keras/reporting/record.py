@@ -4,14 +4,20 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from cai_keras.errors import UsageError
 from cai_keras.reporting.atomic import write_atomic
+from cai_keras.reporting.plain_text import one_line
 
 SCHEMA_VERSION = 1
+# Sums and squares of larger numbers overflow: no mean over seeds would be finite.
+LARGEST_VALUE = 1e100
+
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -29,15 +35,15 @@ class Metric(_Part):
     """
 
     value: float | None
-    count: int | None = None
+    count: Count | None = None
     reason: str | None = None
     passport: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, value: float, count: int, passport: dict | None = None) -> "Metric":
-        """A metric that keeps NaN and infinity out of the record."""
+        """A metric that keeps NaN, infinity and overflow out of the record."""
         value = float(value)
-        if not math.isfinite(value):
+        if not _is_number(value):
             return cls(value=None, count=count, reason=f"the value is {value}")
         return cls(value=value, count=count, passport=passport)
 
@@ -57,7 +63,7 @@ class DatasetInfo(_Part):
     name: str
     version: str
     stand_in: bool
-    examples: dict[str, int]
+    examples: dict[str, Count]
     digest: str | None = None
 
 
@@ -66,11 +72,11 @@ class Machine(_Part):
 
     devices: list[str]
     cpu: str
-    logical_cpus: int
-    memory_bytes: int
+    logical_cpus: Count
+    memory_bytes: Count
     gpus: list[str]
-    intra_op_threads: int
-    inter_op_threads: int
+    intra_op_threads: Count
+    inter_op_threads: Count
     versions: dict[str, str]
     commit: str | None
     commit_is_dirty: bool | None
@@ -79,8 +85,8 @@ class Machine(_Part):
 class Parameters(_Part):
     """Trainable and total number of scalars in one network."""
 
-    trainable: int
-    total: int
+    trainable: Count
+    total: Count
 
 
 class Record(_Part):
@@ -102,25 +108,25 @@ class Record(_Part):
     scale: str
     variant: str
     run_name: str
-    seed: int
+    seed: Count
     overrides: list[str]
     state: Literal["running", "done", "failed", "interrupted"]
     reason: str | None = None
     dataset: DatasetInfo
-    steps_planned: int
-    steps_done: int
-    global_batch: int
-    replicas: int
+    steps_planned: Count
+    steps_done: Count
+    global_batch: Count
+    replicas: Count
     strategy: str
     backend: str
     precision: str
     machine: Machine
     started: str
-    wall_seconds: float
-    train_seconds: float
+    wall_seconds: Seconds
+    train_seconds: Seconds
     examples_per_second: float | None
     input_wait_share: float | None = None  # absent in records before this was measured
-    peak_memory_bytes: int
+    peak_memory_bytes: Count
     parameters: dict[str, Parameters]
     metrics: dict[str, Metric]
 
@@ -130,8 +136,8 @@ class Record(_Part):
         for name, metric in metrics.items():
             if metric.value is None and not metric.reason:
                 raise ValueError(f"{name} is null without a reason")
-            if metric.value is not None and not math.isfinite(metric.value):
-                raise ValueError(f"{name} is not finite")
+            if metric.value is not None and not _is_number(metric.value):
+                raise ValueError(f"{name} is not finite, or above {LARGEST_VALUE:g}")
         return metrics
 
 
@@ -145,13 +151,19 @@ def read_record(path: Path) -> Record:
     """Reads and checks one record.
 
     Raises:
-        UsageError: the file is not a record; says what is wrong with it.
+        UsageError: the file is not a record; says in one line what is wrong with it.
     """
     try:
-        return Record.model_validate_json(path.read_bytes())
+        # Strict: a "12" or a `true` where a number belongs is damage, not 12 or 1.
+        return Record.model_validate_json(path.read_bytes(), strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         keys = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: not a record: {keys}: {first['msg']}") from None
+        reason = one_line(f"{keys}: {first['msg']}" if keys else first["msg"])
+        raise UsageError(f"{path}: not a record: {reason}") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _is_number(value: float) -> bool:
+    return math.isfinite(value) and abs(value) <= LARGEST_VALUE

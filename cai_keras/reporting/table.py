@@ -1,36 +1,33 @@
 """The comparison table: paper against ours, from claims and records alone."""
 
-import csv
-import io
-import json
-import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from cai_keras.reporting.claims import EffectClaim, ValueClaim
+from cai_keras.reporting import cells
+from cai_keras.reporting.claims import Claim, EffectClaim, PaperClaims, ValueClaim
+from cai_keras.reporting.foreign import ForeignResult
+from cai_keras.reporting.grouping import DataLabels, Group, changes_of, group_records
 from cai_keras.reporting.record import Record
-from cai_keras.reporting.verdict import Verdict, judge_effect, judge_value
+from cai_keras.reporting.verdict import judge_effect, judge_value
 
-
-@dataclass(frozen=True)
-class PaperClaims:
-    """What the table needs to know of a paper beside its records.
-
-    Attributes:
-        paper_steps: by variant, the optimiser steps of the `paper` scale.
-        seeds: by variant, the seeds that the `paper` scale asks for.
-    """
-
-    slug: str
-    claims: Sequence[ValueClaim | EffectClaim]
-    paper_steps: Mapping[str, int]
-    seeds: Mapping[str, Sequence[int]]
+FOREIGN = "foreign"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One claim at one scale on one data set, ready to print."""
+    """One claim at one scale on one data set, or a foreign result: ready to print.
+
+    Texts are as people read them; the numbers below them are the same, unrounded, for
+    programs, and None where there are none.
+
+    Attributes:
+        ours: mean ± standard deviation [95 % interval]; of a foreign result its own.
+        count: seeds; None where a foreign result does not say.
+        kind: `value`, `effect` or `foreign`.
+        seeds_needed: see `Verdict`.
+        wall_seconds: of one run of the claim's variant, mean over the finished ones.
+    """
 
     paper: str
     claim: str
@@ -38,12 +35,27 @@ class Row:
     metric: str
     published: str
     ours: str
-    count: int
+    count: int | None
     difference: str
     data: str
     protocol: str
     verdict: str
     note: str
+    kind: str = ""
+    variant: str = ""
+    scale: str = ""
+    hardware: str = ""
+    wall_time: str = ""
+    method: str = ""
+    published_value: float | None = None
+    mean: float | None = None
+    deviation: float | None = None
+    low: float | None = None
+    high: float | None = None
+    seeds_needed: int | None = None
+    steps_percent: float | None = None
+    data_percent: float | None = None
+    wall_seconds: float | None = None
 
 
 COLUMNS = {
@@ -51,231 +63,143 @@ COLUMNS = {
     "claim": "Claim",
     "source": "Source",
     "published": "Published",
-    "ours": "Ours",
+    "ours": "Measured",
     "count": "n",
     "difference": "Difference",
     "data": "Data",
     "protocol": "Protocol",
+    "hardware": "Hardware",
+    "wall_time": "Wall time",
+    "method": "Method",
     "verdict": "Verdict",
     "note": "Note",
 }
 
+LEGEND = (
+    "Measured is the mean ± standard deviation over n seeds with its 95 % interval; "
+    "for effects it is the mean difference over paired seeds (method minus baseline, "
+    "positive where the method is better). Method names the interval: Student's t, or "
+    "the BCa bootstrap from 30 seeds on. A value claim is judged only by runs that "
+    "kept the paper's protocol: the paper's data, steps and recipe. Wall time is that "
+    "of one run. Rows marked foreign are other people's numbers: not judged, and never "
+    "averaged with ours."
+)
 
-def build_rows(papers: Sequence[PaperClaims], records: Sequence[Record]) -> list[Row]:
-    """Rows in the order of papers, claims, then groups of records.
+
+def build_rows(
+    papers: Sequence[PaperClaims],
+    records: Sequence[Record],
+    foreign: Sequence[ForeignResult] = (),
+) -> list[Row]:
+    """Rows in the order of papers, claims, groups of records, then foreign results.
 
     The scale `smoke` checks wiring and never enters the table. A claim without any
     record gives one row `not run`.
     """
-    by_paper = defaultdict(list)
+    by_paper, by_claim = defaultdict(list), defaultdict(list)
     for record in records:
         if record.scale != "smoke":
             by_paper[record.paper].append(record)
+    for result in foreign:
+        by_claim[result.paper, result.claim].append(result)
     rows = []
     for paper in papers:
-        groups = _groups(by_paper[paper.slug])
+        builder = _RowBuilder(paper, by_paper[paper.slug])
         for claim in paper.claims:
-            found = [
-                row
-                for group in groups.values()
-                if (row := _row(paper, claim, group)) is not None
-            ]
-            rows.extend(found or [_not_run(paper, claim)])
+            rows += list(builder.rows(claim)) or [builder.not_run(claim)]
+            rows += [_foreign_row(r, claim) for r in by_claim[paper.slug, claim.id]]
+        rows += [_foreign_row(r, None) for r in by_claim[paper.slug, None]]
     return rows
 
 
-def to_markdown(rows: Sequence[Row], columns: Mapping[str, str] = COLUMNS) -> str:
-    """A GitHub table with a line of explanation below it."""
-    lines = [
-        "| " + " | ".join(columns.values()) + " |",
-        "|" + "---|" * len(columns),
-    ]
-    for row in rows:
-        lines.append(_markdown_line(str(getattr(row, key)) for key in columns))
-    return "\n".join([*lines, "", LEGEND, ""])
+class _RowBuilder:
+    """The rows of one paper."""
 
+    def __init__(self, paper: PaperClaims, records: Sequence[Record]) -> None:
+        self._paper = paper
+        self._groups = group_records(records)
+        self._label = DataLabels(records)
+        self._examples = _paper_examples(records)
 
-LEGEND = (
-    "Ours is the mean ± standard deviation over n seeds; for effects it is the mean "
-    "difference (method minus baseline, positive where the method is better) with its "
-    "95 % interval by Student's t over paired seeds. A value claim is judged only by "
-    "runs that kept the paper's protocol: the paper's data, steps and recipe."
-)
+    def rows(self, claim: Claim) -> Iterator[Row]:
+        """The claim against every group that has its runs."""
+        for copies in self._groups.values():
+            found = [row for g in copies.values() if (row := self._row(claim, g))]
+            if not found and len(copies) > 1:
+                # Method and baseline ran on two copies of the data: the row says so.
+                row = self._row(claim, _merged(copies.values()))
+                found = [row] if row and row.verdict == "not comparable" else []
+            yield from found
 
+    def not_run(self, claim: Claim) -> Row:
+        """The claim that no record is about."""
+        return Row(**cells.claim_cells(self._paper.slug, claim), **cells.NOTHING)
 
-def to_csv(rows: Sequence[Row]) -> str:
-    """Comma-separated, one header line, the row's field names as columns."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(Row.__dataclass_fields__), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
-
-
-def to_json(rows: Sequence[Row]) -> str:
-    """A list of objects with the row's field names."""
-    return json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False)
-
-
-def measured_rows(records: Sequence[Record]) -> list[dict[str, str]]:
-    """Every metric of every variant, by scale and data set: mean and spread."""
-    groups = defaultdict(list)
-    for record in records:
-        if record.scale != "smoke" and record.state == "done":
-            for metric, entry in record.metrics.items():
-                if entry.value is not None:
-                    changed = _changes(record)
-                    key = (
-                        record.paper, record.scale, *_data_key(record), metric,
-                        record.variant, *changed,
-                    )  # fmt: skip
-                    groups[key].append((record, entry))
-    rows = []
-    for (paper, scale, data, _, metric, variant, *changed), found in sorted(
-        groups.items(), key=lambda item: item[0]
-    ):
-        values = [entry.value for _, entry in found]
-        first, entry = found[0]
-        spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-        seconds = statistics.fmean(record.train_seconds for record, _ in found)
-        rows.append(
-            {
-                "Paper": paper,
-                "Scale": scale,
-                "Data": data + (" (stand-in)" if first.dataset.stand_in else ""),
-                "Metric": metric,
-                "Variant": variant + "".join(f" [{text}]" for text in changed),
-                "Mean": f"{statistics.fmean(values):.2f}{spread}",
-                "n": str(len(values)),
-                "Examples": str(entry.count or ""),
-                "Training": f"{seconds:.0f} s",
-                "Machine": _machine(first),
-            }
+    def _row(self, claim: Claim, group: Group) -> Row | None:
+        runs, others = group.get(claim.variant, []), []
+        if isinstance(claim, EffectClaim):
+            others = group.get(claim.baseline, [])
+        if not runs or (isinstance(claim, EffectClaim) and not others):
+            return None
+        if isinstance(claim, EffectClaim):
+            verdict = judge_effect(claim, runs, others)
+        else:
+            verdict = judge_value(claim, runs, self._paper.seeds[claim.variant])
+        planned = self._paper.paper_steps.get(claim.variant, 0)
+        whole = self._examples.get(runs[0].dataset.name)
+        if runs[0].dataset.stand_in:
+            whole = None
+        return Row(
+            **cells.claim_cells(self._paper.slug, claim),
+            **cells.measured_cells(claim, verdict),
+            **cells.run_cells(runs, others, planned, whole),
+            data=self._label(runs[0]),
         )
-    return rows
 
 
-def measured_markdown(records: Sequence[Record]) -> str:
-    """`measured_rows` as a GitHub table."""
-    rows = measured_rows(records)
-    if not rows:
-        return "No finished run.\n"
-    lines = ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
-    lines += [_markdown_line(row.values()) for row in rows]
-    return "\n".join([*lines, ""])
+def _foreign_row(result: ForeignResult, claim: Claim | None) -> Row:
+    """Other people's number beside ours. No verdict: how it came about is not known."""
+    spread = "" if result.deviation is None else f" ± {result.deviation:g}"
+    sign = "+" if isinstance(claim, EffectClaim) else ""
+    changes = {
+        "paper": result.paper,
+        "claim": f"{result.variant}: {result.metric}",
+        "variant": result.variant,
+        "metric": result.metric,
+        "published": "",
+        **(cells.claim_cells(result.paper, claim) if claim else {}),
+        "kind": FOREIGN,
+        "source": result.source,
+        "ours": f"{result.value:{sign}g}{spread} ({FOREIGN})",
+        "count": result.count,
+        "verdict": FOREIGN,
+        "note": result.note,
+        "hardware": result.hardware,
+        "mean": result.value,
+        "deviation": result.deviation,
+    }
+    # Nobody says by which extractor or resizing a foreign number was measured.
+    if isinstance(claim, ValueClaim) and not claim.passport:
+        changes["difference"] = f"{result.value - claim.value:+g}"
+    return Row(**{**cells.NOTHING, **changes})
 
 
-def _markdown_line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+def _paper_examples(records: Iterable[Record]) -> Mapping[str, int]:
+    """By data set, the training examples of the full protocol, where a run kept it.
 
-
-FORMATS = {"md": to_markdown, "csv": to_csv, "json": to_json}
-
-
-def _groups(records: Sequence[Record]) -> dict:
-    """Records by scale and data set, within them by variant.
-
-    Runs that `--set` changed form groups of their own.
+    No config says how many there are: only a run at the `paper` scale has counted.
     """
-    groups: dict = defaultdict(lambda: defaultdict(list))
+    counts = defaultdict(set)
     for record in records:
-        key = (record.scale, *_data_key(record), _changes(record))
-        groups[key][record.variant].append(record)
-    return dict(sorted(groups.items()))
+        is_full = record.scale == "paper" and not record.dataset.stand_in
+        if is_full and not changes_of(record):
+            counts[record.dataset.name].add(record.dataset.examples.get("train"))
+    return {k: v.pop() for k, v in counts.items() if len(v) == 1 and None not in v}
 
 
-def _row(paper: PaperClaims, claim, group: Mapping[str, list[Record]]) -> Row | None:
-    runs = group.get(claim.variant, [])
-    if isinstance(claim, ValueClaim):
-        if not runs:
-            return None
-        verdict = judge_value(claim, runs, paper.seeds[claim.variant])
-        published = _number(claim.value)
-        difference = (
-            "" if verdict.ours is None else f"{verdict.ours - claim.value:+.2f}"
-        )
-        ours = _plus_minus(verdict)
-    else:
-        baseline = group.get(claim.baseline, [])
-        if not runs or not baseline:
-            return None
-        verdict = judge_effect(claim, runs, baseline)
-        published = _effect_text(claim)
-        difference, ours = "", _with_interval(verdict)
-    first = runs[0]
-    return Row(
-        paper=paper.slug,
-        claim=claim.id,
-        source=claim.source,
-        metric=claim.metric,
-        published=published,
-        ours=ours,
-        count=verdict.count,
-        difference=difference,
-        data=first.dataset.name + (" (stand-in)" if first.dataset.stand_in else ""),
-        protocol=_protocol(first, paper.paper_steps.get(claim.variant, 0)),
-        verdict=verdict.word,
-        note=verdict.note,
-    )
-
-
-def _not_run(paper: PaperClaims, claim) -> Row:
-    value = isinstance(claim, ValueClaim)
-    published = _number(claim.value) if value else _effect_text(claim)
-    return Row(
-        paper.slug, claim.id, claim.source, claim.metric, published,
-        "", 0, "", "", "", "not run", "",
-    )  # fmt: skip
-
-
-def _protocol(record: Record, paper_steps: int) -> str:
-    changed = _changes(record)
-    if record.scale == "paper" and not record.dataset.stand_in and not changed:
-        return "full"
-    steps = ""
-    if paper_steps:
-        share = 100 * record.steps_done / paper_steps
-        steps = f", {share:.3g} % of the steps"
-    return f"reduced ({record.scale}{', changed' if changed else ''}{steps})"
-
-
-def _changes(record: Record) -> tuple[str, ...]:
-    """What `--set` changed; `--data` shows as the data set."""
-    return tuple(t for t in record.overrides if not t.startswith("data.spec="))
-
-
-def _data_key(record: Record) -> tuple[str, str]:
-    """Name and kind of source: one set from TFDS and from a folder may differ."""
-    return record.dataset.name, record.dataset.spec.partition(":")[0]
-
-
-def _machine(record: Record) -> str:
-    machine = record.machine
-    names = machine.gpus or [f"{machine.cpu}, {machine.logical_cpus} threads"]
-    return ", ".join(names)
-
-
-def _number(value: float) -> str:
-    return f"{value:g}"
-
-
-def _effect_text(claim: EffectClaim) -> str:
-    published = "" if claim.published is None else f"{claim.published:+g}; "
-    return f"{published}claimed > {claim.margin:g}"
-
-
-def _plus_minus(verdict: Verdict) -> str:
-    if verdict.ours is None:
-        return ""
-    if verdict.deviation is None:
-        return f"{verdict.ours:.2f}"
-    return f"{verdict.ours:.2f} ± {verdict.deviation:.2f}"
-
-
-def _with_interval(verdict: Verdict) -> str:
-    if verdict.ours is None:
-        return ""
-    if verdict.interval is None:
-        return f"{verdict.ours:+.2f}"
-    low, high = verdict.interval
-    return f"{verdict.ours:+.2f} [{low:+.2f}, {high:+.2f}]"
+def _merged(groups: Iterable[Group]) -> Group:
+    merged = defaultdict(list)
+    for group in groups:
+        for variant, records in group.items():
+            merged[variant].extend(records)
+    return merged

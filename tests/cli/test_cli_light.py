@@ -274,10 +274,12 @@ def test_report_as_json_judges_the_claims(cai, output):
     verdicts = {row["claim"]: row for row in rows}
     # 80 - 20 and 82 - 20: mean 61; deviation sqrt(2), error 1, t 12.706.
     effect = verdicts["learning_beats_pixels"]
-    assert effect["ours"] == "+61.00 [+48.29, +73.71]"
+    assert effect["ours"] == "+61.00 ± 1.41 [+48.29, +73.71]"
     assert (effect["count"], effect["verdict"]) == (2, "holds")
     number = verdicts["one_shot"]
-    assert (number["ours"], number["difference"]) == ("81.00 ± 1.41", "-11.00")
+    # 81 of 80 and 82: the same deviation, error and t.
+    assert number["ours"] == "81.00 ± 1.41 [68.29, 93.71]"
+    assert number["difference"] == "-11.00"
     assert (number["verdict"], number["note"]) == ("reduced protocol", "small scale")
     assert verdicts["one_shot_hausdorff"]["verdict"] == "not run"
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cai_keras.errors import UsageError
 from cai_keras.reporting.record import (
+    LARGEST_VALUE,
     DatasetInfo,
     Machine,
     Metric,
@@ -21,6 +22,8 @@ from cai_keras.reporting.record import (
 _TEXT = st.text(max_size=12)
 _COUNT = st.integers(0, 1 << 62)
 _FINITE = st.floats(allow_nan=False, allow_infinity=False)
+_VALUE = st.floats(-LARGEST_VALUE, LARGEST_VALUE)
+_SECONDS = st.floats(0, 1e12)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | _FINITE | _TEXT,
     lambda inner: (
@@ -31,7 +34,7 @@ _JSON = st.recursive(
 _PASSPORTS = st.none() | st.dictionaries(_TEXT, _JSON, max_size=3)
 _METRICS = st.builds(
     Metric,
-    value=_FINITE,
+    value=_VALUE,
     count=st.none() | _COUNT,
     reason=st.none() | _TEXT,
     passport=_PASSPORTS,
@@ -78,8 +81,8 @@ _RECORDS = st.builds(
     precision=_TEXT,
     machine=_MACHINES,
     started=_TEXT,
-    wall_seconds=_FINITE,
-    train_seconds=_FINITE,
+    wall_seconds=_SECONDS,
+    train_seconds=_SECONDS,
     examples_per_second=st.none() | _FINITE,
     peak_memory_bytes=_COUNT,
     parameters=st.dictionaries(
@@ -127,8 +130,8 @@ def test_a_null_metric_with_a_reason_is_kept(tmp_path, make_record):
     assert read_record(path).metrics["test/x"] == null
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_number_that_is_not_finite_becomes_null_with_the_reason(value):
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e200, -1e200])
+def test_a_number_that_no_mean_can_take_becomes_null_with_the_reason(value):
     metric = Metric.of(value, 20)
 
     assert metric.value is None
@@ -136,9 +139,12 @@ def test_a_number_that_is_not_finite_becomes_null_with_the_reason(value):
     assert metric.reason == f"the value is {value}"
 
 
-def test_a_number_that_is_not_finite_cannot_be_smuggled_into_a_record(make_record):
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e200])
+def test_a_number_that_is_not_finite_cannot_be_smuggled_into_a_record(
+    make_record, value
+):
     with pytest.raises(ValueError, match="test/x is not finite"):
-        make_record(metrics={"test/x": Metric(value=math.nan)})
+        make_record(metrics={"test/x": Metric(value=value)})
 
 
 def test_an_unknown_key_is_refused_with_the_path_and_the_key(tmp_path, make_record):
@@ -175,6 +181,57 @@ def test_a_damaged_file_is_refused_with_its_path_on_one_line(tmp_path, content):
 
     assert str(caught.value).startswith(f"{path}: not a record")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path_to", "value", "named"),
+    [
+        (["seed"], "0", "seed"),
+        (["seed"], -1, "seed"),
+        (["seed"], 1.5, "seed"),
+        (["seed"], 1 << 70, "seed"),
+        (["steps_done"], True, "steps_done"),
+        (["wall_seconds"], -1.0, "wall_seconds"),
+        (["wall_seconds"], math.nan, "wall_seconds"),
+        (["dataset", "stand_in"], "no", "dataset.stand_in"),
+        (["dataset", "examples", "test"], "20", "dataset.examples.test"),
+        (["metrics", "test/x", "value"], "8.75", "metrics.test/x.value"),
+        (["metrics", "test/x", "value"], True, "metrics.test/x.value"),
+        (["metrics", "test/x", "value"], math.inf, "test/x is not finite"),
+    ],
+)
+def test_a_value_of_another_type_or_range_is_damage_and_is_named(
+    tmp_path, make_record, path_to, value, named
+):
+    path = tmp_path / "record.json"
+    write_record(path, make_record({"test/x": 8.75}))
+    content = json.loads(path.read_text())
+    place = content
+    for key in path_to[:-1]:
+        place = place[key]
+    place[path_to[-1]] = value
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(UsageError) as caught:
+        read_record(path)
+
+    assert "not a record" in str(caught.value)
+    assert named in str(caught.value)
+
+
+def test_a_message_is_one_line_whatever_the_file_holds(tmp_path, make_record):
+    path = tmp_path / "record.json"
+    write_record(path, make_record())
+    content = json.loads(path.read_text())
+    content["metrics"] = {"a\nb\x1b[2J" + "c" * 1_000: {"value": None}}
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(UsageError) as caught:
+        read_record(path)
+
+    message = str(caught.value)
+    assert message.isprintable()
+    assert len(message) < len(str(path)) + 250
 
 
 def test_half_of_a_record_is_refused(tmp_path, make_record):

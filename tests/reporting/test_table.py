@@ -1,23 +1,14 @@
 """The comparison table: what enters it, in which groups, and how it is printed."""
 
-import csv
-import io
-import json
+import cProfile
+import pstats
 
 import pytest
 
-from cai_keras.reporting.claims import EffectClaim, ValueClaim
-from cai_keras.reporting.table import (
-    COLUMNS,
-    PaperClaims,
-    Row,
-    build_rows,
-    measured_markdown,
-    measured_rows,
-    to_csv,
-    to_json,
-    to_markdown,
-)
+from cai_keras.reporting.claims import EffectClaim, PaperClaims, ValueClaim
+from cai_keras.reporting.foreign import ForeignResult
+from cai_keras.reporting.measured import measured_rows
+from cai_keras.reporting.table import build_rows
 
 METRIC = "test/accuracy_percent"
 VALUE = ValueClaim(
@@ -58,11 +49,6 @@ def full_run(run):
     return make
 
 
-def _row(**changes) -> Row:
-    fields = dict.fromkeys(Row.__dataclass_fields__, "")
-    return Row(**{**fields, "count": 0, **changes})
-
-
 def test_claims_without_records_are_not_run():
     number, effect = build_rows([PAPER], [])
 
@@ -78,7 +64,6 @@ def test_smoke_runs_never_enter_the_table(run):
 
     assert [row.verdict for row in build_rows([PAPER], records)] == ["not run"] * 2
     assert measured_rows(records) == []
-    assert measured_markdown(records) == "No finished run.\n"
 
 
 def test_runs_of_another_paper_do_not_count(run):
@@ -88,10 +73,12 @@ def test_runs_of_another_paper_do_not_count(run):
 
 
 def test_a_reproduced_number_by_hand(full_run):
-    # Mean of 90 and 91: 90.5; deviation sqrt(0.5) = 0.71; difference +0.50.
+    # Mean of 90 and 91: 90.5; deviation sqrt(0.5) = 0.71; difference +0.50; error 0.5,
+    # times 12.706 is 6.35.
     number, _ = build_rows([PAPER], [full_run(90), full_run(91, seed=1)])
 
-    assert (number.ours, number.difference) == ("90.50 ± 0.71", "+0.50")
+    assert number.ours == "90.50 ± 0.71 [84.15, 96.85]"
+    assert (number.difference, number.method) == ("+0.50", "t")
     assert (number.count, number.data, number.protocol) == (2, "cifar10", "full")
     assert number.verdict == "reproduced"
     assert number.source == "Table 1, row 2"
@@ -119,8 +106,11 @@ def test_an_effect_by_hand(run):
 
     _, effect = build_rows([PAPER], records)
 
-    assert effect.ours == "+10.00 [-2.71, +22.71]"
+    assert effect.ours == "+10.00 ± 1.41 [-2.71, +22.71]"
     assert (effect.count, effect.verdict) == (2, "inconclusive")
+    # Distance to the margin 5: with three seeds 4.303 * 1.41 / 1.73 = 3.51 is less.
+    assert effect.seeds_needed == 3
+    assert effect.note == "about 3 seeds would decide it, if they scatter as these do"
 
 
 def test_stand_in_data_and_the_share_of_the_steps_are_shown(run):
@@ -158,7 +148,7 @@ def test_changed_runs_form_groups_of_their_own(run):
     rows = [row for row in build_rows([PAPER], records) if row.claim == "number"]
 
     assert [(row.ours, row.count) for row in rows] == [
-        ("55.00 ± 7.07", 2),
+        ("55.00 ± 7.07 [-8.53, 118.53]", 2),  # 5 * 12.706 = 63.53
         ("10.00", 1),
     ]
     assert rows[1].protocol == "reduced (small, changed, 5 % of the steps)"
@@ -194,101 +184,203 @@ def test_the_papers_data_given_by_path_are_not_a_change(full_run):
     assert (number.count, number.protocol) == (2, "full")
 
 
-def test_markdown_escapes_pipes_and_has_one_cell_per_column():
-    text = to_markdown([_row(claim="a|b", note="|")])
+def test_numbers_stand_beside_the_texts_unrounded(run):
+    # Differences 9 and 11, as above; 10 of the paper's 200 steps are 5 %.
+    records = [
+        run(59, wall_seconds=100.0), run(61, seed=1, wall_seconds=200.0),
+        run(50, "plain"), run(50, "plain", 1),
+    ]  # fmt: skip
 
-    line = text.splitlines()[2]
-    assert "| a\\|b |" in line
-    assert line.replace("\\|", "").count("|") == len(COLUMNS) + 1
+    number, effect = build_rows([PAPER], records)
 
-
-def test_markdown_has_a_heading_a_rule_and_the_legend():
-    lines = to_markdown([_row(claim="x")]).splitlines()
-
-    assert lines[0].startswith("| Paper | Claim | Source | Published | Ours |")
-    assert lines[1] == "|" + "---|" * len(COLUMNS)
-    assert "Student's t over paired seeds" in lines[-1]
-
-
-def test_csv_parses_back():
-    row = _row(claim='a,"b"', note="two\nlines", ours="1.00 ± 0.10", count=3)
-
-    parsed = list(csv.DictReader(io.StringIO(to_csv([row]))))
-
-    assert len(parsed) == 1
-    assert parsed[0]["claim"] == 'a,"b"'
-    assert parsed[0]["note"] == "two\nlines"
-    assert parsed[0]["ours"] == "1.00 ± 0.10"
-    assert parsed[0]["count"] == "3"
+    assert (number.mean, number.published_value, number.steps_percent) == (60, 90, 5)
+    assert (number.kind, number.variant, number.scale) == ("value", "method", "small")
+    assert (number.wall_seconds, number.wall_time) == (150.0, "2 min")
+    assert effect.mean == 10
+    assert effect.deviation == pytest.approx(2**0.5)
+    # 12.706204736 * sqrt(2) / sqrt(2) on either side.
+    assert effect.low == pytest.approx(10 - 12.706204736174698)
+    assert effect.high == pytest.approx(10 + 12.706204736174698)
+    assert (effect.kind, effect.published_value) == ("effect", 7.5)
 
 
-def test_csv_of_no_row_is_the_header_alone():
-    assert to_csv([]) == ",".join(Row.__dataclass_fields__) + "\n"
+@pytest.mark.parametrize(
+    ("values", "ours"),
+    [
+        ((0.00123,), "0.00123"),  # three digits where two decimals would say 0.00
+        ((0.5,), "0.500"),
+        # Deviation 0.0141: two digits of it; 12.706 * 0.01 = 0.127.
+        ((0.50, 0.52), "0.510 ± 0.014 [0.383, 0.637]"),
+        ((0.0, 0.0), "0.00 ± 0.00 [0.00, 0.00]"),
+        ((-1e-9, -1e-9), "-1e-09 ± 0 [-1e-09, -1e-09]"),
+        ((3e20,), "3e+20"),
+    ],
+)
+def test_digits_follow_the_spread(full_run, values, ours):
+    records = [full_run(value, seed=seed) for seed, value in enumerate(values)]
+
+    number, _ = build_rows([PAPER], records)
+
+    assert number.ours == ours
 
 
-def test_json_parses_back():
-    row = _row(claim='a"b', ours="1.00 ± 0.10", count=3)
+def test_the_share_of_the_data_is_shown_where_a_full_run_has_counted_it(run, full_run):
+    # 25 of 100 training examples; both runs say how many there are.
+    part = full_run(90).dataset.model_copy(update={"examples": {"train": 25}})
+    records = [full_run(90), run(80, dataset=part)]
 
-    assert json.loads(to_json([row])) == [
-        {**dict.fromkeys(Row.__dataclass_fields__, ""), "claim": 'a"b',
-         "ours": "1.00 ± 0.10", "count": 3}
+    full, reduced, _ = build_rows([PAPER], records)
+
+    assert full.protocol == "full"
+    assert reduced.protocol == "reduced (small, 5 % of the steps, 25 % of the data)"
+    assert (reduced.data_percent, full.data_percent) == (25, 100)
+
+
+def test_the_share_of_the_data_is_left_out_where_it_is_not_known(run, full_run):
+    # Of a stand-in, and of the paper's data that nobody has run in full.
+    records = [run(80), run(80, data="cifar10", stand_in=False)]
+
+    rows = build_rows([PAPER], records)
+
+    assert [row.data_percent for row in rows] == [None, None, None]
+    assert rows[0].protocol == "reduced (small, 5 % of the steps)"
+
+
+def test_hardware_is_that_of_method_and_baseline(run):
+    machine = run(0).machine.model_copy(update={"gpus": ["H100", "H100"]})
+    records = [run(60, machine=machine), run(50, "plain")]
+
+    number, effect = build_rows([PAPER], records)
+
+    assert number.hardware == "2 x H100"
+    assert effect.hardware == "2 x H100; a CPU, 2 threads"
+
+
+def _with_data(record, **changes):
+    data = record.dataset.model_copy(update=changes)
+    return record.model_copy(update={"dataset": data})
+
+
+@pytest.mark.parametrize(
+    ("changes", "labels"),
+    [
+        ({"version": "2.0.0"}, ["glyphs 1.0.0 (stand-in)", "glyphs 2.0.0 (stand-in)"]),
+        (
+            {"spec": "folder:/x/glyphs"},
+            ["glyphs from embedded (stand-in)", "glyphs from folder (stand-in)"],
+        ),
+        (
+            {"digest": "0123456789"},
+            ["glyphs, digest unknown (stand-in)", "glyphs, digest 01234567 (stand-in)"],
+        ),
+    ],
+)
+def test_copies_of_a_data_set_have_rows_of_their_own(run, changes, labels):
+    records = [run(50), _with_data(run(60, seed=1), **changes)]
+
+    rows = [row for row in build_rows([PAPER], records) if row.claim == "number"]
+
+    assert [(row.data, row.mean) for row in rows] == list(
+        zip(labels, (50, 60), strict=True)
+    )
+
+
+def test_a_method_and_a_baseline_on_two_versions_are_not_compared(run):
+    records = [run(60), _with_data(run(50, "plain"), version="2.0.0")]
+
+    effect = build_rows([PAPER], records)[-1]
+
+    assert (effect.verdict, effect.ours) == ("not comparable", "")
+    assert effect.note == (
+        "data version is 1.0.0 for method seed 0, 2.0.0 for plain seed 0"
+    )
+
+
+def test_a_number_that_cannot_be_compared_has_no_difference(full_run):
+    claim = VALUE.model_copy(update={"passport": {"extractor": "inception_2015"}})
+    paper = PaperClaims("some_paper", (claim,), PAPER.paper_steps, PAPER.seeds)
+
+    (number,) = build_rows([paper], [full_run(90), full_run(90, seed=1)])
+
+    assert (number.verdict, number.difference) == ("not comparable", "")
+    assert number.ours.startswith("90.00")
+
+
+def test_texts_of_records_are_one_line_each(run):
+    records = [run(50, data="gly\nphs\x1b[2J", scale="sm\tall")]
+
+    number = build_rows([PAPER], records)[0]
+
+    assert number.data == "gly phs [2J (stand-in)"
+    assert number.protocol == "reduced (sm all, 5 % of the steps)"
+
+
+def _foreign(claim, value, **changes) -> ForeignResult:
+    fields = {
+        "paper": "some_paper", "variant": "method", "metric": METRIC,
+        "deviation": None, "count": None, "source": "somebody", "hardware": "",
+        "note": "",
+    }  # fmt: skip
+    return ForeignResult(claim=claim, value=value, **{**fields, **changes})
+
+
+def test_foreign_results_stand_below_ours_and_have_no_verdict(full_run):
+    foreign = [_foreign("number", 93.4, deviation=0.25, count=5, hardware="A100")]
+    records = [full_run(90), full_run(90, seed=1)]
+
+    ours, theirs, _ = build_rows([PAPER], records, foreign)
+
+    assert (ours.kind, ours.mean, ours.count) == ("value", 90, 2)  # not averaged
+    assert (theirs.kind, theirs.verdict) == ("foreign", "foreign")
+    assert theirs.ours == "93.4 ± 0.25 (foreign)"
+    assert (theirs.difference, theirs.count, theirs.mean) == ("+3.4", 5, 93.4)
+    assert (theirs.published, theirs.hardware) == ("90", "A100")
+    assert (theirs.source, theirs.low, theirs.method) == ("somebody", None, "")
+
+
+def test_a_foreign_effect_is_a_signed_difference(run):
+    rows = build_rows([PAPER], [], [_foreign("effect", 6.0)])
+
+    assert (rows[-1].ours, rows[-1].difference) == ("+6 (foreign)", "")
+
+
+def test_a_foreign_result_of_no_claim_stands_after_the_claims():
+    rows = build_rows([PAPER], [], [_foreign(None, 6.0)])
+
+    assert [row.claim for row in rows] == [
+        "number", "effect", f"method: {METRIC}",
     ]  # fmt: skip
 
 
-def test_measured_rows_by_hand(run):
-    records = [
-        run(50, train_seconds=10.0),
-        run(53, seed=1, train_seconds=20.0),
-        run(10, "plain"),
-    ]
+def test_a_foreign_result_does_not_make_a_claim_run():
+    number, theirs, _ = build_rows([PAPER], [], [_foreign("number", 93.4)])
 
-    first, second = measured_rows(records)
-
-    # Mean of 50 and 53: 51.5; deviation 3 / sqrt(2) = 2.12; seconds (10 + 20) / 2.
-    assert first == {
-        "Paper": "some_paper",
-        "Scale": "small",
-        "Data": "glyphs (stand-in)",
-        "Metric": METRIC,
-        "Variant": "method",
-        "Mean": "51.50 ± 2.12",
-        "n": "2",
-        "Examples": "20",
-        "Training": "15 s",
-        "Machine": "a CPU, 2 threads",
-    }
-    assert (second["Variant"], second["Mean"], second["n"]) == ("plain", "10.00", "1")
+    assert (number.verdict, theirs.verdict) == ("not run", "foreign")
 
 
-def test_measured_rows_show_what_was_changed_in_rows_of_their_own(run):
-    records = [run(50), run(10, seed=1, overrides=["model.width=2"])]
+def test_a_foreign_number_is_not_held_against_a_claim_with_a_passport():
+    claim = VALUE.model_copy(update={"passport": {"extractor": "inception_2015"}})
+    paper = PaperClaims("some_paper", (claim,), PAPER.paper_steps, PAPER.seeds)
 
-    rows = measured_rows(records)
+    theirs = build_rows([paper], [], [_foreign("number", 93.4)])[1]
 
-    assert [(row["Variant"], row["Mean"]) for row in rows] == [
-        ("method", "50.00"),
-        ("method [model.width=2]", "10.00"),
-    ]
+    assert theirs.difference == ""
 
 
-def test_measured_rows_leave_unfinished_runs_and_nulls_out(run):
-    records = [run(50, state="failed"), run(float("nan"), seed=1), run(7, seed=2)]
+def test_the_work_grows_in_proportion_to_the_records(run):
+    def calls(num_groups: int) -> int:
+        records = [
+            run(50 + seed, variant, seed, overrides=[f"model.width={width}"])
+            for width in range(num_groups)
+            for variant in ("method", "plain")
+            for seed in range(3)
+        ]
+        profile = cProfile.Profile()
+        profile.runcall(lambda: (build_rows([PAPER], records), measured_rows(records)))
+        return pstats.Stats(profile).total_calls
 
-    (row,) = measured_rows(records)
+    calls(1)  # imports
+    few, many = calls(20), calls(80)
 
-    assert (row["Mean"], row["n"]) == ("7.00", "1")
-
-
-def test_measured_rows_name_gpus_before_the_cpu(run):
-    record = run(50)
-    machine = record.machine.model_copy(update={"gpus": ["H100"]})
-
-    (row,) = measured_rows([record.model_copy(update={"machine": machine})])
-
-    assert row["Machine"] == "H100"
-
-
-def test_measured_markdown_escapes_pipes(run):
-    text = measured_markdown([run(50, overrides=["model.name=a|b"])])
-
-    assert "method [model.name=a\\|b]" in text
+    # Four times the records; sorting adds a little.
+    assert many < 4.5 * few

@@ -3,11 +3,10 @@
 import math
 
 import pytest
-from scipy import stats
 
 from cai_keras.reporting.claims import EffectClaim, ValueClaim
 from cai_keras.reporting.record import Metric
-from cai_keras.reporting.verdict import judge_effect, judge_value, mean_interval
+from cai_keras.reporting.verdict import judge_effect, judge_value
 
 METRIC = "test/accuracy_percent"
 # Student's t at 97.5 %, 2 degrees of freedom, from a printed table: 4.3027.
@@ -57,35 +56,6 @@ def full_runs(runs):
     return make
 
 
-class TestInterval:
-    def test_three_values_by_hand(self):
-        # 1, 2, 3: mean 2, standard deviation 1.
-        low, high = mean_interval([1.0, 2.0, 3.0])
-
-        assert low == pytest.approx(2 - HALF)
-        assert high == pytest.approx(2 + HALF)
-
-    def test_two_values_by_hand(self):
-        # 0, 2: mean 1, standard deviation sqrt(2), error 1; t with 1 degree: 12.706.
-        low, high = mean_interval([0.0, 2.0])
-
-        assert low == pytest.approx(1 - 12.706204736174698)
-        assert high == pytest.approx(1 + 12.706204736174698)
-
-    def test_ten_values_as_scipy_gives_it(self):
-        values = [3.1, 2.7, 4.4, 3.3, 2.9, 3.8, 4.1, 2.2, 3.6, 3.0]
-        expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-
-        assert mean_interval(values) == pytest.approx((expected.low, expected.high))
-
-    def test_equal_values_give_an_interval_of_no_width(self):
-        assert mean_interval([5.0, 5.0, 5.0]) == (5.0, 5.0)
-
-    @pytest.mark.parametrize("values", [[], [1.0]])
-    def test_fewer_than_two_values_have_none(self, values):
-        assert mean_interval(values) is None
-
-
 class TestEffect:
     def test_it_holds_where_the_whole_interval_is_above_the_margin(self, runs):
         # Differences 10, 11, 12: 11 +- 2.48, all above 5.
@@ -121,6 +91,62 @@ class TestEffect:
 
         assert verdict.word == "inconclusive"
         assert verdict.interval == pytest.approx((2 - HALF, 2 + HALF))
+
+    def test_an_inconclusive_effect_says_how_many_seeds_would_decide_it(self, runs):
+        # Differences 1, 2, 3, mean 2: four seeds with deviation 1 have the half width
+        # 3.182 / 2 = 1.59, below 2; three have 2.48.
+        verdict = judge_effect(_effect_claim(), runs(51, 52, 53), runs(50, 50, 50))
+
+        assert verdict.seeds_needed == 4
+        assert verdict.note == (
+            "about 4 seeds would decide it, if they scatter as these do"
+        )
+
+    def test_an_effect_on_the_margin_is_not_decided_by_any_number_of_seeds(self, runs):
+        # Differences 1, 2, 3 have the mean 2, the margin itself.
+        verdict = judge_effect(
+            _effect_claim(margin=2.0), runs(51, 52, 53), runs(50, 50, 50)
+        )
+
+        assert verdict.seeds_needed is None
+        assert verdict.note.startswith("not even 1,000 seeds would decide it")
+
+    def test_a_decided_effect_needs_no_more_seeds(self, runs):
+        verdict = judge_effect(_effect_claim(), runs(60, 62, 64), runs(50, 51, 52))
+
+        assert (verdict.word, verdict.seeds_needed) == ("holds", None)
+
+    def test_thirty_seeds_are_judged_by_the_bootstrap(self, runs):
+        # Differences of 1.0 and 1.2 in turn: the interval lies between them.
+        method = runs(*(51 + 0.2 * (seed % 2) for seed in range(30)))
+
+        verdict = judge_effect(_effect_claim(), method, runs(*[50.0] * 30))
+
+        assert (verdict.word, verdict.method, verdict.count) == ("holds", "BCa", 30)
+        assert 1.0 < verdict.interval[0] < 1.1 < verdict.interval[1] < 1.2
+
+    def test_equal_differences_are_named(self, runs):
+        verdict = judge_effect(_effect_claim(), runs(51, 52, 53), runs(50, 51, 52))
+
+        assert verdict.word == "holds"
+        assert verdict.note == "every seed gave the same difference"
+
+    def test_the_last_digit_of_a_difference_does_not_decide(self, runs):
+        verdict = judge_effect(
+            _effect_claim(margin=0.3), runs(50.6, 50.6), runs(50.3, 50.3)
+        )
+
+        assert 50.6 - 50.3 > 0.3  # by rounding alone
+        assert verdict.word == "inconclusive"
+
+    def test_failed_runs_that_are_left_out_are_named(self, runs, make_record):
+        method = runs(60, 62, 64)
+        method += [make_record(seed=3, state="failed", reason="the loss is nan")]
+
+        verdict = judge_effect(_effect_claim(), method, runs(50, 51, 52, 53))
+
+        assert (verdict.word, verdict.count) == ("holds", 3)
+        assert verdict.note == "failed and left out: method seed 3"
 
     def test_an_interval_that_ends_at_the_margin_is_inconclusive(self, runs):
         # Every difference is 5, the margin itself: neither above nor below.
@@ -170,7 +196,7 @@ class TestEffect:
     def test_no_common_seed_is_not_run(self, runs):
         verdict = judge_effect(_effect_claim(), runs(60), runs(50, seed=1))
 
-        assert verdict.word == "not run"
+        assert (verdict.word, verdict.note) == ("not run", "no seed in common")
 
     @pytest.mark.parametrize("state", ["running", "failed", "interrupted"])
     def test_an_unfinished_baseline_is_not_run(self, runs, state):
@@ -237,6 +263,12 @@ class TestValue:
         verdict = judge_value(_value_claim(), full_runs(91, 91), [0, 1])
 
         assert verdict.word == "reproduced"
+
+    def test_the_tolerance_holds_up_to_rounding(self, full_runs):
+        claim = _value_claim(value=8.01, tolerance=0.2)
+
+        assert 8.21 - 8.01 > 0.2  # by rounding alone
+        assert judge_value(claim, full_runs(8.21), [0]).word == "reproduced"
 
     @pytest.mark.parametrize("value", [88.9, 91.1])
     def test_a_mean_outside_the_tolerance_on_either_side_is_not(self, full_runs, value):
