@@ -7,7 +7,7 @@
 weights on the same data, and take turns in one process.
 
 - engine: `StepLoop` over a tf.data pipeline, with the engine's logging to CSV and
-  TensorBoard after each call.
+  TensorBoard after each call; and again without its check for NaN.
 - bare loop: the usual hand-written `@tf.function` step, called once a batch.
 - bare loop in the graph: the same step inside one `tf.function` with many steps.
 - keras fit: `compile` and `fit` from NumPy arrays, one epoch of `steps` batches, with

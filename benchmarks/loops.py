@@ -54,7 +54,10 @@ def make_calls(
     """
     build = workload.network
     calls = {
-        "engine": engine_call(workload, batch, build(), folder),
+        "engine": engine_call(workload, batch, build(), folder / "checked"),
+        "engine, losses unchecked": engine_call(
+            workload, batch, build(), folder / "unchecked", check_finite=False
+        ),
         BARE_LOOP: bare_call(workload, batch, build()),
         "bare loop in the graph": bare_graph_call(workload, batch, build()),
         KERAS_FIT: fit_call(workload, batch, workload.keras_network(), clock),
@@ -92,13 +95,17 @@ def num_steps(workload: Workload, batch: int) -> int:
 
 
 def engine_call(
-    workload: Workload, batch: int, network: keras.Model, folder: Path
+    workload: Workload,
+    batch: int,
+    network: keras.Model,
+    folder: Path,
+    check_finite: bool = True,
 ) -> Call:
     """`StepLoop` with the engine's logging to CSV and TensorBoard after each call."""
     learner = workload.learner(network, workload.optimizer())
     learner.build_optimizers()
     dataset = make_dataset(workload, batch)
-    loop = StepLoop(learner, dataset.element_spec)
+    loop = StepLoop(learner, dataset.element_spec, check_finite=check_finite)
     iterator = iter(dataset)
     log = RunLog(RunFolder(folder), 0)
     steps = num_steps(workload, batch)

@@ -135,6 +135,7 @@ def test_without_torch_the_reason_stands_in_its_place(monkeypatch, tmp_path):
     assert absent == {"pytorch eager channels-last": "torch is not installed"}
     assert list(calls) == [
         "engine",
+        "engine, losses unchecked",
         "bare loop",
         "bare loop in the graph",
         "keras fit",

@@ -85,6 +85,7 @@ def test_engine_prints_a_table_and_writes_json(cai, monkeypatch, tmp_path):
     rows = json.loads(path.read_text())["rows"]
     assert [row["loop"] for row in rows] == [
         "engine",
+        "engine, losses unchecked",
         "bare loop",
         "bare loop in the graph",
         "keras fit",
