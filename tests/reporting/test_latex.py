@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cai_keras.reporting.latex import escape, to_latex
@@ -72,6 +72,7 @@ def test_what_is_not_known_is_an_empty_cell():
 
 
 @given(texts=st.lists(st.text(max_size=15), min_size=2, max_size=2))
+@example(texts=["", "°0"])
 def test_no_text_changes_the_number_of_cells_or_opens_a_group(texts):
     columns = {"paper": "Paper", "note": "Note"}
 
@@ -80,7 +81,7 @@ def test_no_text_changes_the_number_of_cells_or_opens_a_group(texts):
     assert line.endswith(r" \\")
     content = line.removesuffix(r" \\")
     # Escaped characters do not count, nor does the sign of degrees.
-    plain = re.sub(r"\\[%&$#_{}]", "", content).replace(r"{^\circ}", "")
+    plain = re.sub(r"\\[%&$#_{}]", "", content).replace(r"{^\circ}", "{}")
     assert plain.count("&") == 1
     assert not set("%$#_~^") & set(plain)
     depth = 0
