@@ -11,11 +11,13 @@ from cai_keras.cli import (
     bench,
     compare,
     data,
+    figure,
     foreign,
     inspect,
     launch,
     report,
     scaffold,
+    tensorboard,
     train,
     verify,
 )
@@ -36,14 +38,14 @@ app.command("params")(inspect.params)
 app.command("train")(train.train)
 app.command("launch", context_settings=launch.CONTEXT)(launch.launch)
 app.command("evaluate")(train.evaluate)
-app.command("figure")(report.figure)
+app.command("figure")(figure.figure)
 app.command("report")(report.report)
 app.command("import")(foreign.import_results)
 app.command("compare")(compare.compare)
 app.command("verify")(verify.verify)
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
-app.command("tensorboard")(report.tensorboard)
+app.command("tensorboard")(tensorboard.tensorboard)
 app.command("new")(scaffold.new)
 
 # click's UsageError; recent versions of Typer carry their own copy of click.

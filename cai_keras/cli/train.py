@@ -97,10 +97,10 @@ def train(
     failures = _run_needed(planned, options, output)
     if failures is None:  # a worker beside the chief
         return
-    from cai_keras.cli import report  # pandas and matplotlib: only now
+    from cai_keras.cli import summary  # pandas and matplotlib: only now
 
     chosen = list({run.paper.slug: run.paper for run in planned}.values())
-    report.write_summary(output, chosen, scale)
+    summary.write_summary(output, chosen, scale)
     if failures:
         names = ", ".join(str(run.folder.path) for run in failures)
         raise CaiError(f"{len(failures)} of {len(planned)} runs failed: {names}")
