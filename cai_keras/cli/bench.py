@@ -1,4 +1,4 @@
-"""`cai bench engine` and `cai bench layers`: speed, never accuracy."""
+"""`cai bench engine`, `cai bench layers`, `cai bench report`: speed, never accuracy."""
 
 import importlib
 import importlib.util
@@ -17,7 +17,8 @@ PACKAGE = "benchmarks"
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Speed: the engine's loop and the custom layers against what others have.",
+    help="Speed: the engine's loop and the custom layers against what others have, "
+    "and the report over many records.",
 )
 
 
@@ -54,6 +55,27 @@ def layers(context: typer.Context) -> None:
     load_tensorflow()
     with mock.patch.object(sys, "argv", ["cai bench layers", *context.args]):
         _benchmark("layers").main()
+
+
+@app.command()
+def report(
+    records: Annotated[int, typer.Option(min=1, help="How many to make up.")] = 5000,
+    rounds: Annotated[
+        int, typer.Option(min=2, help="Times that each format is measured.")
+    ] = 5,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Keep papers and records there. Default: thrown away."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write it there too.")
+    ] = None,
+) -> None:
+    """`cai report` over thousands of made-up records: seconds by format.
+
+    Each format is a process of its own, measured from its start to its end.
+    """
+    _benchmark("report").run(records, rounds, output, json_file)
 
 
 def _benchmark(name: str) -> ModuleType:

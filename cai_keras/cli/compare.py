@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cai_keras.cli.comparison_tables import print_comparisons, say
+from cai_keras.cli.damage_view import damage_text, say_damage
 from cai_keras.cli.output import print_json
-from cai_keras.errors import GateError, UsageError
+from cai_keras.errors import CaiError, GateError, UsageError
 
 if TYPE_CHECKING:
     from cai_keras.reporting.comparison import Comparison
@@ -42,7 +43,8 @@ def compare(
 
     Runs pair by paper, scale, variant and seed; two single variants, or two
     single runs, pair whatever their names. Differences are B - A, with the
-    95 % interval of their mean over the seeds that both have.
+    95 % interval of their mean over the seeds that both have. Damaged records in a
+    folder are named and left out; the exit code is 1 then.
     """
     from cai_keras.reporting import comparison, gates, overlay
     from cai_keras.reporting.selection import match_runs, select_runs
@@ -50,7 +52,10 @@ def compare(
     wanted = [gates.Gate.parse(text) for text in gate or ()]
     if picture is not None:
         overlay.check_ending(picture)
-    matching = match_runs(select_runs(a), select_runs(b))
+    side_a, side_b = select_runs(a), select_runs(b)
+    problems = list(dict.fromkeys([*side_a.problems, *side_b.problems]))
+    say_damage(problems)
+    matching = match_runs(side_a.runs, side_b.runs)
     _refuse_nothing(a, b, matching)
     found = [comparison.compare_match(m, recipe_values) for m in matching.matches]
     results = [gates.check_gate(one, found) for one in wanted]
@@ -58,7 +63,7 @@ def compare(
     if picture is not None:
         notes = _write_picture(picture, found, a, b)
     if as_json:
-        print_json(_plain(a, b, matching, found, results))
+        print_json({**_plain(a, b, matching, found, results), "damaged": problems})
     else:
         print_comparisons(a, b, matching, found)
         if picture is not None:
@@ -69,6 +74,8 @@ def compare(
             if not result.failures:
                 say(f"gate {result.gate.text}: passed")
     _raise_for(results)
+    if problems:
+        raise CaiError(f"{damage_text(problems)}; the others are compared")
 
 
 def recipe_values(run) -> dict[str, Any] | None:
@@ -92,13 +99,10 @@ def recipe_values(run) -> dict[str, Any] | None:
 
 
 def _raw_recipe(run) -> dict[str, Any] | None:
-    import yaml
-
     try:
-        document = run.config()
-    except (yaml.YAMLError, UnicodeDecodeError):
+        values = run.config().get("recipe")
+    except UsageError:
         return None
-    values = document.get("recipe") if isinstance(document, dict) else None
     return values if isinstance(values, dict) else None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cai_keras.cli.output import console, print_table
+from cai_keras.cli.output import print_table, say
 
 if TYPE_CHECKING:
     from cai_keras.reporting.comparison import Comparison, MetricDifference, Ratio
@@ -41,11 +41,6 @@ def print_comparisons(
     else:
         _print_costs(found[0])
     _print_methods(found)
-
-
-def say(text: str) -> None:
-    """A line as it is: no markup, no breaks."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_grouped(

@@ -1,99 +1,146 @@
-"""`cai figure`: the papers' figures, from finished runs alone."""
+"""`cai figure`: the papers' figures, from records and checkpoints alone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cai_keras.cli import papers
-from cai_keras.cli.output import console
-from cai_keras.errors import UsageError, nearest
-from cai_keras.reporting.atomic import write_atomic
-from cai_keras.reporting.finished import FinishedRun, group_runs, read_runs
+from cai_keras.cli.damage_view import damage_text, say_damage
+from cai_keras.cli.drawing import draw_of_runs, draw_over_runs
+from cai_keras.cli.output import print_json, print_table
+from cai_keras.errors import CaiError, UsageError, choose, nearest
+from cai_keras.reporting.damage import read_sound_runs
+from cai_keras.reporting.finished import FinishedRun
+from cai_keras.reporting.paper_figures import PaperFigure
+from cai_keras.training.config import SCALES, Paper
 
-_Output = Annotated[Path, typer.Option(help="Folder of runs.")]
+_COLUMNS = {
+    "paper": "Paper",
+    "figure": "Figure",
+    "of": "Of",
+    "source": "Source",
+    "caption": "Caption",
+}
 
 
 def figure(
-    target: Annotated[str, typer.Argument(metavar="PAPER[:FIGURE]")],
-    output: _Output = Path("runs"),
+    target: Annotated[str | None, typer.Argument(metavar="PAPER[:FIGURE]")] = None,
+    output: Annotated[Path, typer.Option(help="Folder of runs.")] = Path("runs"),
+    listed: Annotated[
+        bool, typer.Option("--list", help="Say which figures there are; draw none.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The list for another program.")
+    ] = False,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="png, svg, or png,svg.")
+    ] = "png",
+    scale: Annotated[str | None, typer.Option(help="Only runs of this scale.")] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,NAME", help="Only runs of these variants."),
+    ] = None,
 ) -> None:
-    """Render the paper's figures from finished runs.
+    """Draw the papers' figures from records and checkpoints.
 
-    Figures over many runs go to OUTPUT/PAPER/SCALE/figures/DATA/ (also as TensorBoard
-    images), a run's own figures into the run's folder.
+    Those over many runs go to OUTPUT/PAPER/SCALE/figures/DATA/ and TensorBoard,
+    those of one run into its folder. What cannot be drawn is named and left
+    out; the exit code is 1 then.
     """
-    slug, _, name = target.partition(":")
-    paper = papers.find_paper(slug)
-    groups = group_runs(read_runs(output, slug))
-    if not groups:
-        raise UsageError(f"{output}: no finished run of {slug}; cai train {slug}")
-    drawn = draw_group_figures(paper, groups, output, name or None)
-    if not name or not drawn:
-        drawn += _draw_run_figures(paper, groups, name or None)
+    if listed or as_json:
+        _list(target, as_json)
+        return
+    if target is None:
+        raise UsageError("of which paper? cai figure --list shows all figures")
+    paper, figures = _find(target)
+    formats = _formats(form)
+    if scale is not None:
+        choose("--scale", scale, dict.fromkeys(SCALES))
+    variants = paper.variants if variant is None else variant.split(",")
+    for name in variants:
+        choose("--variant", name, paper.file.variants)
+    read, problems = read_sound_runs(output)
+    say_damage(problems)
+    scales = SCALES if scale is None else (scale,)
+    runs = _finished(read, paper.slug, scales, variants)
+    if not runs:
+        narrowed = "" if (scale, variant) == (None, None) else " with these options"
+        sought = f"no finished run of {paper.slug}{narrowed}"
+        raise UsageError(f"{output}: {sought}; cai train {paper.slug}")
+    failures, drawn = 0, False
+    for drawings in (
+        draw_over_runs(paper, figures, runs, output, formats),
+        draw_of_runs(paper, figures, runs, formats),
+    ):
+        for drawing in drawings:
+            drawing.show()
+            failures += drawing.is_failure
+            drawn = drawn or bool(drawing.pictures)
     if not drawn:
-        known = sorted({*papers.figures_of(paper), *_run_figure_names(groups)})
-        if not name or name in known:
-            raise UsageError(f"{output}: no run above the scale smoke to draw {target}")
+        needed = "above the scale smoke " if {f.of for f in figures} == {"runs"} else ""
+        raise UsageError(f"{output}: no run {needed}to draw {target} from")
+    missing = [f"{failures} not drawn"] if failures else []
+    missing += [damage_text(problems)] if problems else []
+    if missing:
+        raise CaiError(f"{', '.join(missing)}; the other figures are written")
+
+
+def _list(target: str | None, as_json: bool) -> None:
+    if target is None:
+        chosen = [(paper, paper.file.figures) for paper in papers.find_papers(["all"])]
+    else:
+        chosen = [_find(target)]
+    rows = [
+        {
+            "paper": paper.slug,
+            "figure": figure.id,
+            "of": figure.of,
+            "source": figure.source,
+            "caption": figure.caption,
+        }
+        for paper, figures in chosen
+        for figure in figures
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(_COLUMNS, rows)
+
+
+def _find(target: str) -> tuple[Paper, list[PaperFigure]]:
+    """The paper of `PAPER[:FIGURE]`, and the figure or all of them."""
+    slug, colon, name = target.partition(":")
+    paper = papers.find_paper(slug)
+    known = {figure.id: figure for figure in paper.file.figures}
+    if not colon:
+        return paper, list(known.values())
+    if name not in known:
         raise UsageError(f"{slug}: unknown figure {name!r}; {nearest(name, known)}")
-    for path in drawn:
-        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+    return paper, [known[name]]
 
 
-def draw_group_figures(paper, groups, output: Path, name: str | None) -> list[Path]:
-    """Draws figures over many runs; PNG files and TensorBoard images."""
-    figures = papers.figures_of(paper)
-    if name is not None:
-        figures = {key: draw for key, draw in figures.items() if key == name}
-    if not figures:
-        return []
-    import matplotlib.pyplot as plt
+def _formats(text: str) -> list[str]:
+    from cai_keras.reporting.pictures import FORMATS  # matplotlib: only now
 
-    from cai_keras.reporting.pictures import png_bytes, write_tensorboard_image
-
-    written = []
-    for (slug, scale, data), runs in groups.items():
-        if scale == "smoke":
-            continue
-        for key, draw in figures.items():
-            picture = png_bytes(draw(runs))
-            plt.close("all")
-            path = output / slug / scale / "figures" / data / f"{key}.png"
-            write_atomic(path, picture)
-            write_tensorboard_image(path.parent / "tb", key, picture)
-            written.append(path)
-    return written
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        choose("--format", name, FORMATS)
+    return list(dict.fromkeys(names))
 
 
-def _draw_run_figures(paper, groups, name: str | None) -> list[Path]:
-    """Draws the figures of each run's own checkpoint, again."""
-    from cai_keras.reporting.pictures import png_bytes
-    from cai_keras.training import evaluation
-    from cai_keras.training.config import load_resolved
-
-    build = papers.builder_of(paper)
-    written = []
-    for run in _all_runs(groups):
-        if name is not None and name not in _run_figure_names({0: [run]}):
-            continue
-        recipe = load_resolved(run.folder.config_path, paper.slug)
-        experiment = evaluation.restore(recipe, run.record.seed, run.folder, build)
-        with evaluation.evaluation_weights(experiment, recipe):
-            for key, draw in experiment.figures.items():
-                if name in (None, key):
-                    path = run.folder.figures / f"{key}.png"
-                    write_atomic(path, png_bytes(draw()))
-                    written.append(path)
-    return written
-
-
-def _all_runs(groups) -> list[FinishedRun]:
-    return [run for runs in groups.values() for run in runs]
-
-
-def _run_figure_names(groups) -> set[str]:
-    return {
-        path.stem
-        for run in _all_runs(groups)
-        for path in run.folder.figures.glob("*.png")
-    }
+def _finished(
+    runs: Sequence[FinishedRun],
+    slug: str,
+    scales: Sequence[str],
+    variants: Sequence[str],
+) -> list[FinishedRun]:
+    return [
+        run
+        for run in runs
+        if run.record.state == "done"
+        and run.record.paper == slug
+        and run.record.scale in scales
+        and run.record.variant in variants
+    ]

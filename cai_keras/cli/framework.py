@@ -28,6 +28,23 @@ def load_tensorflow(logical_cpus: int = 1) -> None:
         _cut_cpu(logical_cpus)
 
 
+def set_threads(intra_op: int, inter_op: int | None = None) -> None:
+    """Threads within one operation, whose number changes the last bits of a sum.
+
+    Only before TensorFlow has computed anything.
+
+    Args:
+        inter_op: operations side by side; by default at least two, so that batches
+            are made while a step goes on.
+    """
+    import tensorflow as tf
+
+    inter_op = inter_op or max(2, intra_op)
+
+    tf.config.threading.set_intra_op_parallelism_threads(intra_op)
+    tf.config.threading.set_inter_op_parallelism_threads(inter_op)
+
+
 def _cut_cpu(count: int) -> None:
     import tensorflow as tf
 

@@ -11,6 +11,7 @@ from cai_keras.cli import (
     bench,
     compare,
     data,
+    evaluate,
     figure,
     foreign,
     inspect,
@@ -21,6 +22,7 @@ from cai_keras.cli import (
     train,
     verify,
 )
+from cai_keras.cli.lifeline import end_with_parent
 from cai_keras.errors import CaiError
 
 app = typer.Typer(
@@ -37,7 +39,7 @@ app.command("show")(inspect.show)
 app.command("params")(inspect.params)
 app.command("train")(train.train)
 app.command("launch", context_settings=launch.CONTEXT)(launch.launch)
-app.command("evaluate")(train.evaluate)
+app.command("evaluate")(evaluate.evaluate)
 app.command("figure")(figure.figure)
 app.command("report")(report.report)
 app.command("import")(foreign.import_results)
@@ -54,6 +56,7 @@ _WrongArgumentsError = typer.BadParameter.__base__
 
 def main() -> None:
     """Runs the command line; every error that a user can mend is one or two lines."""
+    end_with_parent()
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     if not debug:

@@ -12,6 +12,11 @@ console = Console()
 errors = Console(stderr=True)
 
 
+def say(text: str) -> None:
+    """A line as it is: no markup, no breaks."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
     """JSON alone on standard output, for another program."""
     print(json.dumps(value, indent=1, ensure_ascii=False))

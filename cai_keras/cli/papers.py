@@ -49,10 +49,10 @@ def builder_of(paper: Paper) -> Callable[..., Any]:
 
 
 def figures_of(paper: Paper) -> dict[str, Callable[..., Any]]:
-    """The paper's figures over many runs, by name."""
+    """What draws the paper's figures over many runs, by id; without TensorFlow."""
     if not (paper.folder / "figures.py").exists():
         return {}
-    return _module(paper, "figures").FIGURES
+    return importlib.import_module(f"{PACKAGE}.{paper.slug}.figures").FIGURES
 
 
 def claims_of(paper: Paper) -> "PaperClaims":

@@ -20,12 +20,12 @@ def make_reporter(console: Console):
     return BarReporter(console) if console.is_terminal else LineReporter(console)
 
 
-def _losses_text(losses: Mapping[str, float]) -> str:
+def losses_text(losses: Mapping[str, float]) -> str:
     shown = {key: v for key, v in losses.items() if not key.endswith("/total")}
     return " ".join(f"{key} {v:.4g}" for key, v in (shown or losses).items())
 
 
-class _Rate:
+class Rate:
     """Steps per second since the first call after a start: compilation left out."""
 
     def __init__(self, done: int):
@@ -50,7 +50,7 @@ class BarReporter:
     def start(self, title: str, total: int, done: int, batch_size: int) -> None:
         self.stop()
         self._batch_size = batch_size
-        self._rate = _Rate(done)
+        self._rate = Rate(done)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -69,7 +69,7 @@ class BarReporter:
         rate = self._rate.update(done)
         text = "" if rate is None else f"{rate * self._batch_size:,.0f}/s"
         self._progress.update(
-            self._task, completed=done, rate=text, losses=_losses_text(losses)
+            self._task, completed=done, rate=text, losses=losses_text(losses)
         )
 
     def message(self, text: str) -> None:
@@ -89,7 +89,7 @@ class LineReporter:
 
     def start(self, title: str, total: int, done: int, batch_size: int) -> None:
         self._title, self._total, self._batch_size = title, total, batch_size
-        self._rate = _Rate(done)
+        self._rate = Rate(done)
         self._printed = time.monotonic()
         self.message(f"{title}: step {done} of {total}")
 
@@ -104,8 +104,7 @@ class LineReporter:
             left = (self._total - done) / rate
             speed = f", {rate * self._batch_size:,.0f} examples/s, {left:.0f} s left"
         self.message(
-            f"{self._title}: step {done} of {self._total}{speed}, "
-            f"{_losses_text(losses)}"
+            f"{self._title}: step {done} of {self._total}{speed}, {losses_text(losses)}"
         )
 
     def message(self, text: str) -> None:

@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 
 from cai_keras.cli import papers
-from cai_keras.cli.framework import load_tensorflow
+from cai_keras.cli.framework import load_tensorflow, set_threads
 from cai_keras.cli.output import console
 from cai_keras.cli.progress import make_reporter
 from cai_keras.errors import CaiError, UsageError
 from cai_keras.reporting.record import Record
 from cai_keras.reporting.run_folder import RunFolder, find_run
+from cai_keras.training.code_digest import code_digest
 from cai_keras.training.config import load_resolved
 
 
@@ -39,7 +40,7 @@ def rerun(run: Path, output: Path) -> Record:
         raise UsageError(f"{folder.path}: holds a run; choose another --output")
     os.environ["KERAS_BACKEND"] = record.backend
     load_tensorflow()
-    _set_threads(record)
+    set_threads(record.machine.intra_op_threads, record.machine.inter_op_threads)
     load_tensorflow(logical_cpus=_cpus_of(record))
     from cai_keras.training import distribution, engine
 
@@ -51,16 +52,9 @@ def rerun(run: Path, output: Path) -> Record:
         folder=folder,
         paper_datasets=tuple(paper.file.paper.datasets),
         strategy=record.strategy if is_strategy else None,
+        code=code_digest(paper.folder),
     )
     return engine.run(request, papers.builder_of(paper), make_reporter(console))
-
-
-def _set_threads(record: Record) -> None:
-    import tensorflow as tf
-
-    machine = record.machine
-    tf.config.threading.set_intra_op_parallelism_threads(machine.intra_op_threads)
-    tf.config.threading.set_inter_op_parallelism_threads(machine.inter_op_threads)
 
 
 def _cpus_of(record: Record) -> int:

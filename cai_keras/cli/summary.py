@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from cai_keras.cli import papers
-from cai_keras.cli.figure import draw_group_figures
-from cai_keras.cli.output import console, errors
+from cai_keras.cli import papers, tensorboard
+from cai_keras.cli.damage_view import damage_text, say_damage
+from cai_keras.cli.drawing import draw_over_runs
+from cai_keras.cli.output import console
 from cai_keras.cli.report_view import print_comparison
 from cai_keras.reporting.atomic import write_atomic
 from cai_keras.reporting.damage import Findings, read_folder
-from cai_keras.reporting.finished import group_runs
 from cai_keras.reporting.table import Row, build_rows
 
 
@@ -17,13 +17,10 @@ def write_summary(output: Path, chosen, scale: str) -> None:
     claims = [papers.claims_of(paper) for paper in papers.find_papers(["all"])]
     found = read_folder(output, claims)
     for paper in chosen:
-        groups = {
-            key: group
-            for key, group in group_runs(found.runs).items()
-            if key[:2] == (paper.slug, scale)
-        }
-        for path in draw_group_figures(paper, groups, output, None):
-            console.print(f"figure: {path}", highlight=False, soft_wrap=True)
+        place = (paper.slug, scale)
+        runs = [r for r in found.runs if (r.record.paper, r.record.scale) == place]
+        for drawing in draw_over_runs(paper, paper.file.figures, runs, output):
+            drawing.show("figure: ")
     rows = build_rows(claims, found.records, found.foreign)
     write_tables(output, rows, found)
     slugs = {paper.slug for paper in chosen}
@@ -35,7 +32,8 @@ def write_summary(output: Path, chosen, scale: str) -> None:
         console.print(f"{len(shown) - len(judged)} more claims are not run")
     if scale == "smoke":
         console.print("smoke runs check the wiring and never enter the table")
-    say_damage(found)
+    say_damage(found.problems)
+    tensorboard.update(output, found, rows)
     console.print(f"table: {output / 'TABLE.md'}", highlight=False, soft_wrap=True)
 
 
@@ -44,20 +42,8 @@ def write_tables(output: Path, rows: list[Row], found: Findings) -> None:
 
     title = "# Paper against ours\n\nWritten by `cai report --write`; do not edit.\n"
     if found.problems:
-        title += f"\n{damage_text(found)}.\n"
+        title += f"\n{damage_text(found.problems)}.\n"
     measured = formats.measured_markdown(found.records)
     parts = [title, formats.to_markdown(rows), "## What was measured\n", measured]
     write_atomic(output / "TABLE.md", "\n".join(parts))
     write_atomic(output / "table.csv", formats.to_csv(rows))
-
-
-def say_damage(found: Findings) -> None:
-    for problem in found.problems:
-        errors.print(
-            f"left out: {problem}", markup=False, highlight=False, soft_wrap=True
-        )
-
-
-def damage_text(found: Findings) -> str:
-    count = len(found.problems)
-    return f"{count} damaged file{'' if count == 1 else 's'} left out"

@@ -1,48 +1,29 @@
-"""`cai train` and `cai evaluate`."""
+"""`cai train`: runs of every variant and seed, one after the other or side by side."""
 
-import datetime
 import logging
-import shutil
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cai_keras.cli import papers
-from cai_keras.cli.framework import load_tensorflow
-from cai_keras.cli.output import console, print_table
+from cai_keras.cli.framework import load_tensorflow, set_threads
+from cai_keras.cli.gpus import visible_gpus
+from cai_keras.cli.output import console, say
+from cai_keras.cli.plan import InTheWay, PlannedRun, needed_runs, plan_runs
 from cai_keras.cli.progress import QuietReporter, make_reporter
+from cai_keras.cli.run_status import DONE, FAILED, INTERRUPTED, RunStatus, count_states
+from cai_keras.cli.single_run import RunOptions, result_text, train_run
 from cai_keras.data.spec import DataSpec
 from cai_keras.errors import CaiError, UsageError, choose
-from cai_keras.reporting.record import write_record
-from cai_keras.reporting.run_folder import RunFolder, find_run
-from cai_keras.training.config import Paper, Recipe, load_resolved
+from cai_keras.reporting.plain_text import one_line
+from cai_keras.training.cpus import usable_cpus
 
 _LOG = logging.getLogger(__name__)
-# A share of time below this is no reason to look at the input pipeline.
-_WORTH_SAYING = 0.05
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One run of a call of `cai train`."""
-
-    paper: Paper
-    recipe: Recipe
-    seed: int
-    folder: RunFolder
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a call of `cai train` runs what it planned; see its options."""
-
-    strategy: str | None
-    profile: tuple[int, int] | None
-    resume: bool
-    overwrite: bool
-    logical_cpus: int
+_NAMED = 3  # failed runs in the error; the lines above it have them all
 
 
 def train(
@@ -70,139 +51,81 @@ def train(
     logical_cpus: Annotated[
         int, typer.Option(min=1, help="Devices to cut the CPU into, to try mirrored.")
     ] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Runs at a time, each in a process of its own."),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of a run. Default: all, or a job's share of them."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue unfinished runs.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace runs that are in the way.")
     ] = False,
+    stale: Annotated[
+        str | None, typer.Option(help="keep or rerun runs that other code made.")
+    ] = None,
 ) -> None:
     """Train and evaluate variants x seeds, write records and figures, print the table.
 
-    A finished run with the same resolved config is kept. Ctrl-C leaves a run that
-    --resume continues.
+    A finished run with the same resolved config and code is kept. A run that fails
+    stops no other. Ctrl-C leaves runs that --resume continues.
     """
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other")
+    if stale is not None:
+        choose("--stale", stale, {"keep": None, "rerun": None})
     changes = list(sets or ())
     if precision is not None:
         changes.append(f"train.precision={precision}")
     if data is not None:
         _check_spec(data)
-    planned = _plan(
+    planned = plan_runs(
         papers.find_papers(slugs), scale, _split(variant), data, changes,
         _seeds(seeds), output,
     )  # fmt: skip
-    options = RunOptions(strategy, _window(profile), resume, overwrite, logical_cpus)
-    failures = _run_needed(planned, options, output)
-    if failures is None:  # a worker beside the chief
+    options = RunOptions(strategy, _window(profile), logical_cpus, threads)
+    began = time.monotonic()
+    statuses = _run_needed(
+        planned, options, InTheWay(resume, overwrite, stale), jobs, output
+    )
+    if statuses is None:  # a worker beside the chief
         return
     from cai_keras.cli import summary  # pandas and matplotlib: only now
 
     chosen = list({run.paper.slug: run.paper for run in planned}.values())
     summary.write_summary(output, chosen, scale)
-    if failures:
-        names = ", ".join(str(run.folder.path) for run in failures)
-        raise CaiError(f"{len(failures)} of {len(planned)} runs failed: {names}")
-
-
-def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder or its record.json.")],
-    checkpoint: Annotated[
-        str, typer.Option(help="newest, or best as train.keep_best says.")
-    ] = "newest",
-) -> None:
-    """Evaluate a finished run's checkpoint again.
-
-    The new record goes to RUN/evaluations/; the run's own record stays.
-    """
-    choose("--checkpoint", checkpoint, {"newest": None, "best": None})
-    folder = find_run(run)
-    record = folder.record()
-    if record.state != "done":
-        raise UsageError(f"{folder.path}: the run is {record.state}, not done")
-    paper = papers.find_paper(record.paper)
-    recipe = load_resolved(folder.config_path, paper.slug)
-    load_tensorflow()
-    from cai_keras.training import evaluation
-    from cai_keras.training.first_record import describe_dataset
-    from cai_keras.training.machine import describe_machine
-
-    build = papers.builder_of(paper)
-    experiment = evaluation.restore(
-        recipe, record.seed, folder, build, best=checkpoint == "best"
-    )
-    metrics = evaluation.evaluate(experiment, recipe)
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-    again = record.model_copy(
-        update={
-            "metrics": metrics,
-            "machine": describe_machine(),
-            "started": now,
-            "dataset": describe_dataset(
-                experiment, recipe, tuple(paper.file.paper.datasets)
-            ),
-        }
-    )
-    path = folder.path / "evaluations" / f"{now.replace(':', '')}.json"
-    write_record(path, again)
-    rows = [
-        {"metric": name, "then": _value(record.metrics.get(name)), "now": _value(new)}
-        for name, new in metrics.items()
-    ]
-    print_table({"metric": "Metric", "then": "In the record", "now": "Now"}, rows)
-    _say(f"written: {path}")
-
-
-def _plan(found, scale, variants, data, sets, seeds, output) -> list[PlannedRun]:
-    planned = []
-    for paper in found:
-        for name in variants or paper.variants:
-            recipe = paper.recipe(scale, name, data, sets)
-            for seed in recipe.seeds if seeds is None else seeds:
-                folder = RunFolder.of(output, paper.slug, scale, recipe.run_name, seed)
-                planned.append(PlannedRun(paper, recipe, seed, folder))
-    return planned
-
-
-def _is_needed(run: PlannedRun, resume: bool, overwrite: bool) -> bool:
-    """Whether to start the run; an error where its folder holds something else."""
-    record = run.folder.record() if run.folder.record_path.exists() else None
-    if record is None:
-        return True
-    same = False
-    if run.folder.config_path.exists():
-        old = load_resolved(run.folder.config_path, run.paper.slug)
-        same = old.identity == run.recipe.identity
-    if same and record.state == "done" and not overwrite:
-        _say(f"{run.folder.path}: done already")
-        return False
-    if resume and same:
-        return True
-    if overwrite:
-        return True
-    if not same:
-        raise UsageError(
-            f"{run.folder.path}: holds a run with another config; "
-            "choose another --output, or --overwrite"
-        )
-    raise UsageError(
-        f"{run.folder.path}: holds a run that is {record.state}; "
-        "continue with --resume, or --overwrite"
-    )
+    _conclude(statuses, len(planned) - len(statuses), time.monotonic() - began)
 
 
 def _run_needed(
-    planned: list[PlannedRun], options: RunOptions, output: Path
-) -> list[PlannedRun] | None:
-    """Runs what is not done yet; the runs that failed, or None beside the chief."""
+    planned: Sequence[PlannedRun],
+    options: RunOptions,
+    in_the_way: InTheWay,
+    jobs: int | None,
+    output: Path,
+) -> list[RunStatus] | None:
+    """Does what is to be done; how each run ended, or None beside the chief."""
     names = {options.strategy or run.recipe.train.strategy for run in planned}
-    if "multiworker" not in names:
-        todo = _needed(planned, options)
-        _say(f"{len(todo)} of {len(planned)} runs to do, in {output}")
-        return _run_all(todo, options, is_chief=True)
-    if len(names) > 1:
-        raise UsageError(f"one call cannot mix the strategies {sorted(names)}")
+    if "multiworker" in names:
+        if len(names) > 1:
+            raise UsageError(f"one call cannot mix the strategies {sorted(names)}")
+        if jobs is not None:
+            raise UsageError("--jobs and the strategy multiworker exclude each other")
+        return _run_as_worker(planned, options, in_the_way, output)
+    statuses = [RunStatus(*needed) for needed in needed_runs(planned, in_the_way)]
+    say(f"{len(statuses)} of {len(planned)} runs to do, in {output}")
+    if jobs is None:
+        _run_here(statuses, options, is_chief=True)
+    elif statuses:
+        _run_batch(statuses, min(jobs, len(statuses)), options)
+    return statuses
+
+
+def _run_as_worker(planned, options, in_the_way, output) -> list[RunStatus] | None:
     # The workers meet first, so that all of them see the same runs as done.
     load_tensorflow(options.logical_cpus)
     from cai_keras.training import distribution
@@ -211,98 +134,107 @@ def _run_needed(
         "multiworker", planned[0].recipe.train.cluster
     )
     is_chief = distribution.is_chief(strategy)
-    todo = _needed(planned, options)
-    mean = distribution.mean_over_processes(strategy, len(todo))
-    if mean != len(todo):
+    statuses = [RunStatus(*needed) for needed in needed_runs(planned, in_the_way)]
+    mean = distribution.mean_over_processes(strategy, len(statuses))
+    if mean != len(statuses):
         raise UsageError(
             f"{output}: the workers see different runs there; they need one folder "
             "that all of them can read"
         )
     if is_chief:
-        _say(f"{len(todo)} of {len(planned)} runs to do, in {output}")
-    failures = _run_all(todo, options, is_chief)
-    return failures if is_chief else None
+        say(f"{len(statuses)} of {len(planned)} runs to do, in {output}")
+    _run_here(statuses, options, is_chief)
+    return statuses if is_chief else None
 
 
-def _needed(planned: list[PlannedRun], options: RunOptions) -> list[PlannedRun]:
-    return [
-        run for run in planned if _is_needed(run, options.resume, options.overwrite)
-    ]
-
-
-def _run_all(
-    todo: list[PlannedRun], options: RunOptions, is_chief: bool
-) -> list[PlannedRun]:
-    """Runs one after the other; a failed one does not stop the others."""
-    if not todo:
-        return []
+def _run_here(
+    statuses: Sequence[RunStatus], options: RunOptions, is_chief: bool
+) -> None:
+    """Runs one after the other in this process; a failed one stops no other."""
+    if not statuses:
+        return
     if is_chief:
-        _say("loading TensorFlow")
+        say("loading TensorFlow")
     load_tensorflow(options.logical_cpus)
+    if options.threads is not None:
+        set_threads(options.threads)
     from cai_keras.training import distribution, engine
 
-    for run in todo:  # what cannot work here is wrong usage, before any run
-        train = run.recipe.train
+    for status in statuses:  # what cannot work here is wrong usage, before any run
+        train = status.run.recipe.train
         strategy = distribution.make_strategy(
             options.strategy or train.strategy, train.cluster
         )
     reporter = make_reporter(console) if is_chief else QuietReporter()
-    failures = []
-    for number, run in enumerate(todo, start=1):
-        place = f"[{number}/{len(todo)}] {run.folder.path.parent.name} seed {run.seed}"
-        if is_chief and not options.resume and run.folder.path.exists():
-            with run.folder.lock():
-                _empty(run.folder)
-        request = engine.RunRequest(
-            recipe=run.recipe,
-            seed=run.seed,
-            folder=run.folder,
-            paper_datasets=tuple(run.paper.file.paper.datasets),
-            strategy=options.strategy,
-            resume=options.resume,
-            profile=options.profile,
-        )
+    for number, status in enumerate(statuses, start=1):
+        place = f"[{number}/{len(statuses)}] {status.run.title}"
+        status.begin()
         try:
-            record = engine.run(request, papers.builder_of(run.paper), reporter)
-        except (engine.InterruptedRunError, UsageError):
+            record = train_run(status.run, status.resume, options, reporter, is_chief)
+        except engine.InterruptedRunError:
             raise
-        except CaiError as error:
+        except Exception as error:
             if distribution.is_multi_process(strategy):
                 raise  # the other workers may not have failed at the same place
-            failures.append(run)
-            _say(f"{place} FAILED: {error}")
+            if len(statuses) == 1 and not _is_of_run(error):
+                raise
+            status.end(FAILED, _reason(error))
+            say(f"{place} FAILED: {status.detail}")
             _LOG.debug("the traceback", exc_info=True)
             continue
+        status.end(DONE, result_text(record))
         if is_chief:
-            _say(f"{place} {_summary_text(record)}")
-    return failures
+            say(f"{place} {status.detail}")
 
 
-def _empty(folder: RunFolder) -> None:
-    """Clears a run that is started anew; the lock file stays."""
-    for path in folder.path.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != ".lock":
-            path.unlink()
+def _run_batch(statuses: Sequence[RunStatus], jobs: int, options: RunOptions) -> None:
+    """Runs them in processes of their own, `jobs` at a time."""
+    from cai_keras.cli.batch import Batch
+    from cai_keras.cli.batch_view import make_view
+
+    if options.threads is None:
+        options = replace(options, threads=max(1, usable_cpus() // jobs))
+    count, gpus = options.threads, visible_gpus()
+    on = f", on GPUs {', '.join(gpus)}" if gpus else ""
+    say(f"{jobs} at a time, {count} thread{'s'[: count > 1]} each{on}")
+    batch = Batch(statuses, jobs, options)
+    with make_view(console) as view:
+        batch.run(view.update)
+    if batch.was_stopped:
+        left = sum(status.state != DONE for status in statuses)
+        raise CaiError(
+            f"stopped: {left} of {len(statuses)} runs are not finished; "
+            "continue with --resume"
+        )
 
 
-def _summary_text(record) -> str:
-    metrics = ", ".join(
-        f"{name} {metric.value:.4g}"
-        for name, metric in record.metrics.items()
-        if metric.value is not None and name.startswith("test/")
-    )
-    waited = ""
-    if record.input_wait_share and record.input_wait_share >= _WORTH_SAYING:
-        waited = f", waiting for data {100 * record.input_wait_share:.0f} %"
-    return f"{record.wall_seconds:.0f} s{waited}: {metrics}"
+def _conclude(statuses: Sequence[RunStatus], kept: int, seconds: float) -> None:
+    """The summary: what became of the runs, and the exit code."""
+    from cai_keras.reporting.rounding import duration
+
+    counts = [f"{number} {state}" for state, number in count_states(statuses).items()]
+    if kept:
+        counts.append(f"{kept} kept")
+    say(f"runs: {', '.join(counts)}, in {duration(seconds)}")
+    bad = [status for status in statuses if status.state in (FAILED, INTERRUPTED)]
+    if len(statuses) > 1:
+        for status in bad:
+            say(f"  {status.run.folder.path}: {status.state}: {status.detail}")
+    if bad:
+        names = ", ".join(str(s.run.folder.path) for s in bad[:_NAMED])
+        more = f" and {len(bad) - _NAMED} more" if bad[_NAMED:] else ""
+        raise CaiError(f"{len(bad)} of {len(statuses)} runs failed: {names}{more}")
 
 
-def _value(metric) -> str:
-    if metric is None:
-        return ""
-    return f"null ({metric.reason})" if metric.value is None else repr(metric.value)
+def _is_of_run(error: Exception) -> bool:
+    """Whether it is a failure of the run, not of the request or of our code."""
+    return isinstance(error, CaiError) and not isinstance(error, UsageError)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, CaiError):
+        return str(error)
+    return f"{type(error).__name__}: {one_line(str(error))}"
 
 
 def _split(names: list[str] | None) -> list[str]:
@@ -334,7 +266,3 @@ def _check_spec(text: str) -> None:
     spec = DataSpec.parse(text)
     if spec.kind == "folder":
         _ = spec.folder
-
-
-def _say(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cai_keras.cli import papers
-from cai_keras.cli.comparison_tables import say
+from cai_keras.cli.damage_view import damage_text, say_damage
+from cai_keras.cli.output import say
 from cai_keras.cli.verification_report import (
     check_ending,
     print_skipped,
@@ -59,7 +60,8 @@ def verify(
 
     Each is identical, within the 95 % prediction interval of its variant's
     recorded seeds (three or more), or different. Data in folder:PATH is looked
-    for from here. Exit codes: 0 identical or within, 1 a run failed, 3 different.
+    for from here. Exit codes: 0 identical or within, 1 a run failed or a record in
+    the folder is damaged, 3 different.
     """
     from cai_keras.reporting import verification
     from cai_keras.reporting.selection import select_runs
@@ -68,14 +70,18 @@ def verify(
     if report is not None:
         check_ending(report)
     found = select_runs(path)
-    runs, skipped = _split(found)
-    print_skipped(skipped, len(found))
+    runs, skipped = _split(found.runs)
+    print_skipped(skipped, len(found.runs))
     if not runs:
-        raise UsageError(f"{path}: none of {len(found)} records can be trained here")
+        say_damage(found.problems)
+        count = len(found.runs)
+        raise UsageError(f"{path}: none of {count} records can be trained here")
     verification.check_names(tolerances, [run.record for run in runs])
     chosen = verification.draw_sample(runs, sample, seed)
     _refuse_occupied(output, chosen)
-    todo = [(run, _seeds_of(run)) for run in chosen]
+    todo, damaged = _with_seeds(chosen)
+    problems = list(dict.fromkeys([*found.problems, *damaged]))
+    say_damage(problems)
     _announce(len(runs), chosen)
     with _folder(output) as folder, _ending_with_children():
         verified = [
@@ -84,9 +90,14 @@ def verify(
         ]
     print_verifications(verified)
     if report is not None:
+        # Below the folder: a report has no path of one machine.
+        texts = [text.removeprefix(f"{path}/") for text in found.problems]
+        skipped += [("damaged", text) for text in texts]
         write_report(report, verified, skipped, len(runs))
         say(f"written: {report}")
     _raise_for(verified)
+    if problems:
+        raise CaiError(f"{damage_text(problems)}; the others are verified")
 
 
 def _split(
@@ -200,20 +211,31 @@ def _verify(
     return found
 
 
-def _seeds_of(run: "FinishedRun") -> list["Record"]:
-    """The finished records of the run's variant: those in the folders beside it."""
-    from cai_keras.reporting.record import read_record
-    from cai_keras.reporting.run_folder import RECORD
+def _with_seeds(
+    chosen: Sequence["FinishedRun"],
+) -> tuple[list[tuple["FinishedRun", list["Record"]]], list[str]]:
+    """Each run with the finished records of its variant in the folders beside it.
 
-    own = run.record
-    records = map(read_record, sorted(run.folder.path.parent.glob(f"*/{RECORD}")))
-    return [
-        record
-        for record in records
-        if record.state == "done"
-        and (record.paper, record.scale, record.run_name, record.overrides)
-        == (own.paper, own.scale, own.run_name, own.overrides)
-    ]
+    Returns:
+        these, and one line for every damaged record in such a folder.
+    """
+    from cai_keras.reporting.damage import sound_runs
+    from cai_keras.reporting.run_folder import RECORD, RunFolder
+
+    found, problems = [], []
+    for run in chosen:
+        paths = sorted(run.folder.path.parent.glob(f"*/{RECORD}"))
+        beside, damaged = sound_runs(RunFolder(path.parent) for path in paths)
+        own = _identity(run.record)
+        records = [other.record for other in beside if other.record.state == "done"]
+        found.append((run, [r for r in records if _identity(r) == own]))
+        problems += damaged
+    return found, problems
+
+
+def _identity(record: "Record") -> tuple[str, str, str, list[str]]:
+    """What two seeds of one variant have in common."""
+    return record.paper, record.scale, record.run_name, record.overrides
 
 
 def _failure(code: int, lines: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
+from cai_keras.cli import lifeline
 from cai_keras.errors import UsageError
 
 _POLL_SECONDS = 0.2
@@ -147,7 +148,12 @@ class WorkerGroup:
         output = self._files[number]
         return subprocess.Popen(
             command,
-            env={**os.environ, "TF_CONFIG": json.dumps(cluster)},
+            env={
+                **os.environ,
+                "TF_CONFIG": json.dumps(cluster),
+                lifeline.VARIABLE: "1",
+            },
+            stdin=subprocess.PIPE,  # held open until this process ends
             stdout=None if number == 0 else output,
             stderr=output,
             # Ctrl-C reaches the launcher alone, which asks the workers in its turn.

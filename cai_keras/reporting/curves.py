@@ -5,6 +5,7 @@ Nothing here is markup: `page.py`'s template turns a `Panel` into SVG, and escap
 
 import csv
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -188,26 +189,29 @@ def _logged(run: FinishedRun, notes: list[str]) -> dict[str, dict[float, float]]
     try:
         # Not through pandas: that takes ten times as long for files of this size, and
         # a page reads thousands of them.
-        with open(run.folder.metrics_path, encoding="utf-8", newline="") as file:
-            for row in csv.reader(file):
-                if len(row) == 3 and row[1].startswith(("train/", "validation/")):
-                    step, value = _number(row[0]), _number(row[2])
-                    if step is not None and value is not None:
-                        logged.setdefault(row[1], {})[step] = value
+        for row in _csv_rows(run.folder.metrics_path.read_text(encoding="utf-8")):
+            try:
+                step, metric, value = row
+                step, value = float(step), float(value)
+            except ValueError:  # another number of columns, too
+                continue
+            # NaN is not within bounds either.
+            if abs(step) <= LARGEST_VALUE and abs(value) <= LARGEST_VALUE:
+                logged.setdefault(metric, {})[step] = value
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, csv.Error):  # bytes that are not UTF-8: a ValueError
         notes.append(f"{_name(run)}: its metrics.csv cannot be read")
         return {}
-    return logged
+    drawn = ("train/", "validation/")
+    return {name: logged[name] for name in logged if name.startswith(drawn)}
 
 
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if abs(number) <= LARGEST_VALUE else None  # NaN is not either
+def _csv_rows(text: str) -> Iterable[list[str]]:
+    """The lines' cells. Nothing is quoted in nearly every file: no csv.reader then."""
+    if '"' in text:
+        return csv.reader(text.splitlines())
+    return (line.split(",") for line in text.splitlines())
 
 
 def _name(run: FinishedRun) -> str:
@@ -224,10 +228,10 @@ def _worth_drawing(found: Mapping[str, object]) -> list[str]:
 
 
 def _curve(seeds: Sequence[Mapping[float, float]]) -> Curve | None:
-    steps = sorted(set.intersection(*(set(values) for values in seeds)))
+    steps = sorted(set(seeds[0]).intersection(*seeds[1:]))
     if len(steps) < 2:
         return None
-    table = np.array([[values[step] for step in steps] for values in seeds])
+    table = np.array([list(map(values.__getitem__, steps)) for values in seeds])
     return Curve(np.array(steps), table.mean(0), table.min(0), table.max(0), len(seeds))
 
 
@@ -275,15 +279,15 @@ def _line(key: int, label: str, curve: Curve, x_axis: _Axis, y_axis: _Axis) -> L
     mean, low, high = (y_axis(thin(v)) for v in (curve.mean, curve.low, curve.high))
     band = ""
     if curve.seeds > 1:
-        outline = [*zip(points, high, strict=True)]
-        outline += [*zip(points, low, strict=True)][::-1]
-        band = _path(outline) + "Z"
+        there_and_back = [points, points[::-1]], [high, low[::-1]]
+        outline = [np.concatenate(parts) for parts in there_and_back]
+        band = _path(*outline) + "Z"
     seeds = f"mean of {curve.seeds} seeds" if curve.seeds > 1 else "one seed"
     last = f"{curve.mean[-1]:.4g} at step {curve.steps[-1]:,.0f}"
     end = (round(float(points[-1]), 1), round(float(mean[-1]), 1))
     return Line(
         key=key,
-        path=_path(zip(points, mean, strict=True)),
+        path=_path(points, mean),
         band=band,
         end=end,
         label=end[1],
@@ -291,12 +295,18 @@ def _line(key: int, label: str, curve: Curve, x_axis: _Axis, y_axis: _Axis) -> L
     )
 
 
-def _path(points: Iterable[tuple[float, float]]) -> str:
+def _path(x: np.ndarray, y: np.ndarray) -> str:
     """SVG path data, in steps from point to point: half as long as positions."""
-    tenths = np.rint(10 * np.array(list(points))).astype(int)
-    steps = np.diff(tenths, axis=0)
-    first, *rest = [f"{x / 10:g},{y / 10:g}" for x, y in (tenths[0], *steps)]
+    tenths = np.rint(10 * np.column_stack([x, y])).astype(int)
+    steps = np.diff(tenths, axis=0, prepend=0).ravel().tolist()
+    texts = [_tenths_text(number) for number in steps]
+    first, *rest = map(",".join, zip(texts[::2], texts[1::2], strict=True))
     return f"M{first}l{' '.join(rest)}" if rest else f"M{first}"
+
+
+@functools.cache  # a chart has few different steps, a page a million of them
+def _tenths_text(tenths: int) -> str:
+    return f"{tenths / 10:g}"
 
 
 def _spread_labels(lines: Sequence[Line]) -> list[Line]:

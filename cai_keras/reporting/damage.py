@@ -3,7 +3,7 @@
 One damaged file must not hide the others, and must not go unnoticed either.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from cai_keras.reporting.claims import PaperClaims
 from cai_keras.reporting.finished import FinishedRun
 from cai_keras.reporting.foreign import ForeignResult, foreign_files, read_foreign
 from cai_keras.reporting.record import Record
-from cai_keras.reporting.run_folder import find_runs
+from cai_keras.reporting.run_folder import RunFolder, find_runs
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,33 @@ def read_folder(output: Path, papers: Sequence[PaperClaims]) -> Findings:
     Raises:
         UsageError: `output` is no folder.
     """
-    if not Path(output).is_dir():
-        raise UsageError(f"{output}: no such folder; cai train writes one")
-    runs, foreign, problems = [], [], []
-    for folder in find_runs(output):
-        try:
-            runs.append(FinishedRun(folder, folder.record()))
-        except UsageError as error:
-            problems.append(str(error))
+    foreign = []
+    runs, problems = read_sound_runs(output)
     for path in foreign_files(output):
         try:
             foreign += read_foreign(path, papers)
         except UsageError as error:
             problems.append(str(error))
     return Findings(runs, foreign, problems)
+
+
+def read_sound_runs(output: Path) -> tuple[list[FinishedRun], list[str]]:
+    """`sound_runs` of all runs below `output`.
+
+    Raises:
+        UsageError: `output` is no folder.
+    """
+    if not Path(output).is_dir():
+        raise UsageError(f"{output}: no such folder; cai train writes one")
+    return sound_runs(find_runs(output))
+
+
+def sound_runs(folders: Iterable[RunFolder]) -> tuple[list[FinishedRun], list[str]]:
+    """The runs whose records can be read, and a line for each of the others."""
+    runs, problems = [], []
+    for folder in folders:
+        try:
+            runs.append(FinishedRun(folder, folder.record()))
+        except UsageError as error:
+            problems.append(str(error))
+    return runs, problems

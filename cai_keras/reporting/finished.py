@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from cai_keras.errors import UsageError
 from cai_keras.reporting.record import Record
-from cai_keras.reporting.run_folder import RunFolder, find_runs
+from cai_keras.reporting.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,26 +22,38 @@ class FinishedRun:
     record: Record
 
     def config(self) -> dict[str, Any]:
-        """The resolved `config.yaml` as plain data."""
-        return yaml.safe_load(self.folder.config_path.read_text(encoding="utf-8"))
+        """The resolved `config.yaml` as plain data.
+
+        Raises:
+            UsageError: there is none, or it is no YAML mapping.
+        """
+        path = self.folder.config_path
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise UsageError(f"{path}: cannot be read ({reason})") from None
+        if not isinstance(values, dict):
+            raise UsageError(f"{path}: not the resolved config.yaml of a run")
+        return values
 
     def metrics(self) -> "pd.DataFrame":
-        """metrics.csv: columns step, metric, value."""
+        """metrics.csv: columns step, metric, value.
+
+        Raises:
+            UsageError: there is none, or it has not these columns.
+        """
         import pandas as pd
 
-        return pd.read_csv(self.folder.metrics_path)
-
-
-def read_runs(output: Path, paper: str | None = None) -> list[FinishedRun]:
-    """All runs below `output`, or those of one paper; every state is included.
-
-    Raises:
-        UsageError: `output` is no folder, or a record in it is damaged.
-    """
-    if not Path(output).is_dir():
-        raise UsageError(f"{output}: no such folder; cai train writes one")
-    runs = [FinishedRun(folder, folder.record()) for folder in find_runs(output)]
-    return [run for run in runs if paper in (None, run.record.paper)]
+        path = self.folder.metrics_path
+        try:
+            table = pd.read_csv(path, dtype={"step": "int64", "value": "float64"})
+            return table[["step", "metric", "value"]]
+        # Bytes that are no text, no columns at all and other types are ValueErrors.
+        except (OSError, ValueError, KeyError):
+            raise UsageError(
+                f"{path}: expected a table with the columns step, metric, value"
+            ) from None
 
 
 def group_runs(runs: Iterable[FinishedRun]) -> dict[tuple[str, str, str], list]:

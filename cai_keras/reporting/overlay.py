@@ -1,24 +1,21 @@
 """The curves of A and B in one picture: every metric that both of them logged."""
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from cai_keras.errors import UsageError
+from cai_keras.reporting import pictures
 from cai_keras.reporting.comparison import Comparison
 from cai_keras.reporting.curves import Curve, read_curves
 from cai_keras.reporting.environment import unlike_data
 from cai_keras.reporting.finished import FinishedRun
-from cai_keras.reporting.pictures import png_bytes
 from cai_keras.reporting.selection import Match
 from cai_keras.reporting.style import COLOURS, figure_style
 
-FORMATS = (".png", ".svg")
 _COLUMNS = 3
 _MOST_PANELS = 60
 # Told apart without colour, too.
@@ -106,21 +103,13 @@ def picture_bytes(figure: Figure, path: Path) -> bytes:
         UsageError: another ending.
     """
     check_ending(path)
-    if path.suffix.lower() == ".png":
-        return png_bytes(figure)
-    buffer = io.BytesIO()
-    # Neither a date nor random ids, so that equal runs give equal files.
-    with matplotlib.rc_context({"svg.hashsalt": "cai"}):
-        figure.savefig(
-            buffer, format="svg", bbox_inches="tight", metadata={"Date": None}
-        )
-    plt.close(figure)
-    return buffer.getvalue()
+    form = path.suffix.lower().removeprefix(".")
+    return pictures.picture_bytes(figure, [form])[form]
 
 
 def check_ending(path: Path) -> None:
     """Raises UsageError unless `path` ends in .png or .svg."""
-    if path.suffix.lower() not in FORMATS:
+    if path.suffix.lower().removeprefix(".") not in pictures.FORMATS:
         raise UsageError(f"--picture {path}: expected a name in .png or .svg")
 
 

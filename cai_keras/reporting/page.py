@@ -106,7 +106,8 @@ def _line_colours() -> str:
     )
 
 
-def _breakable(text: Any) -> Markup:
+@functools.lru_cache(maxsize=10_000)  # few names, each in many rows
+def _breakable(text: str) -> Markup:
     """Escaped, with places where a long name may go on in the next line."""
     escaped = str(escape(text))
     # No entity contains one of these, so that none is torn apart.

@@ -13,6 +13,7 @@ from cai_keras.reporting.grouping import DataLabels
 from cai_keras.reporting.page_claims import STAND_IN, VERDICTS, known_first
 from cai_keras.reporting.page_pictures import Picture, read_picture
 from cai_keras.reporting.page_records import RecordTable, label_of, record_table
+from cai_keras.reporting.paper_figures import OURS, PaperFigure
 from cai_keras.reporting.plain_text import one_line
 from cai_keras.reporting.table import Row
 
@@ -43,12 +44,22 @@ class ClaimCard:
 
 
 @dataclass(frozen=True)
+class FigureText:
+    """What stands above a figure: empty for one that the paper's file does not name."""
+
+    id: str
+    caption: str = ""
+    credit: str = ""
+
+
+@dataclass(frozen=True)
 class RunGroup:
     """Finished runs of one scale on one data set: their curves and figures.
 
     Attributes:
         data: the name as the table prints it, with the mark of a stand-in.
         legend: the key of a line and what it stands for.
+        shared, single: figures over all runs, and those of one run.
         unshown: how many figures were left out to keep the page small.
     """
 
@@ -65,7 +76,11 @@ class RunGroup:
 
 @dataclass(frozen=True)
 class PaperCard:
-    """Everything about one paper."""
+    """Everything about one paper.
+
+    Attributes:
+        figures: in the paper's order, then those that its file does not name.
+    """
 
     slug: str
     info: Any
@@ -74,6 +89,7 @@ class PaperCard:
     claims: Sequence[ClaimCard]
     networks: Sequence[Any]
     deviations: Sequence[Any]
+    figures: Sequence[FigureText]
     groups: Sequence[RunGroup]
     records: RecordTable
 
@@ -93,6 +109,7 @@ def paper_cards(
         own = [run for run in shown if run.record.paper == paper.slug]
         own_rows = [row for row in rows if row.paper == paper.slug]
         counts = Counter(row.verdict for row in own_rows)
+        groups = _run_groups(paper, own, output, budget)
         cards.append(
             PaperCard(
                 slug=paper.slug,
@@ -102,11 +119,27 @@ def paper_cards(
                 claims=_claim_cards(paper.file.claims, own_rows),
                 networks=paper.file.networks,
                 deviations=paper.file.deviations,
-                groups=_run_groups(paper, own, output, budget),
+                figures=_figure_texts(paper.file.figures, groups),
+                groups=groups,
                 records=record_table(own, list(paper.file.variants)),
             )
         )
     return cards
+
+
+def _figure_texts(
+    figures: Sequence[PaperFigure], groups: Sequence[RunGroup]
+) -> list[FigureText]:
+    shown = {p.title for group in groups for p in (*group.shared, *group.single)}
+    known = {figure.id: _figure_text(figure) for figure in figures}
+    order = known_first(shown, list(known))
+    return [known.get(name, FigureText(name)) for name in order]
+
+
+def _figure_text(figure: PaperFigure) -> FigureText:
+    own = figure.source.removeprefix(OURS)
+    credit = f"After {own}" if own == figure.source else f"Ours: {own}"
+    return FigureText(figure.id, figure.caption, credit)
 
 
 def _claim_cards(claims: Sequence[Any], rows: Sequence[Row]) -> list[ClaimCard]:
@@ -257,8 +290,6 @@ def _album(
         run, paths = next((pair for pair in drawn if pair[1]), (None, []))
         for path in paths:
             album.add(album.single, path, f"{label}, seed {run.record.seed}")
-    # Chosen by variant, shown by figure: like beside like.
-    album.single.sort(key=lambda picture: picture.title)
     return album
 
 

@@ -97,6 +97,7 @@ class Record(_Part):
         overrides: what `--set` and `--data` changed; not empty means that the
             paper's protocol was not kept.
         state: `interrupted` runs can be resumed.
+        code: digest of the code that made it; None in records before this was kept.
         wall_seconds: the whole run, summed over its sessions when it was resumed.
         train_seconds: inside training steps, evaluation excluded.
         examples_per_second: in steady state; the first call is left out.
@@ -112,6 +113,7 @@ class Record(_Part):
     overrides: list[str]
     state: Literal["running", "done", "failed", "interrupted"]
     reason: str | None = None
+    code: str | None = None
     dataset: DatasetInfo
     steps_planned: Count
     steps_done: Count

@@ -5,10 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cai_keras.errors import UsageError, nearest
-from cai_keras.reporting.finished import FinishedRun, read_runs
+from cai_keras.reporting.damage import read_sound_runs
+from cai_keras.reporting.finished import FinishedRun
 from cai_keras.reporting.plain_text import one_line
 from cai_keras.reporting.record import Record
 from cai_keras.reporting.run_folder import RECORD, find_run
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The runs that a path means.
+
+    Attributes:
+        problems: one line for every record below a folder that could not be read.
+    """
+
+    runs: Sequence[FinishedRun]
+    problems: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -50,20 +63,22 @@ class Matching:
     only_b: tuple[str, ...]
 
 
-def select_runs(path: Path) -> list[FinishedRun]:
+def select_runs(path: Path) -> Selection:
     """The run that `path` names (folder or record.json), or every run below it.
 
     Raises:
-        UsageError: there is none, a record is damaged, or two folders hold the same
-            run.
+        UsageError: there is none, the record of the run that `path` names is damaged,
+            or two folders hold the same run.
     """
     path = Path(path)
     if path.name == RECORD or (path / RECORD).exists():
         folder = find_run(path)
-        return [FinishedRun(folder, folder.record())]
+        return Selection([FinishedRun(folder, folder.record())])
     if not path.exists():
         raise UsageError(f"{path}: no such run or folder{_suggestion(path)}")
-    runs = read_runs(path)
+    runs, problems = read_sound_runs(path)
+    if problems and not runs:
+        raise UsageError(f"{path}: no run that can be read below it; {problems[0]}")
     if not runs:
         raise UsageError(f"{path}: no run below it (expected seed0/{RECORD} or deeper)")
     seen: dict[tuple, Path] = {}
@@ -75,7 +90,7 @@ def select_runs(path: Path) -> list[FinishedRun]:
                 f"({key[0]} seed {key[1]}); name one of their folders"
             )
         seen[key] = run.folder.path
-    return runs
+    return Selection(runs, problems)
 
 
 def _suggestion(path: Path) -> str:

@@ -15,6 +15,7 @@ _SETTINGS = {
     "axes.spines.right": False,
     "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.alpha": 0.25,
     "figure.constrained_layout.use": True,
     "legend.frameon": False,

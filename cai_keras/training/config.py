@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from cai_keras.errors import UsageError, nearest
 from cai_keras.reporting.claims import Claim
+from cai_keras.reporting.paper_figures import PaperFigure
 from cai_keras.training.merging import apply_set, fill_defaults, merge
 from cai_keras.training.settings import MACHINE_KEYS, Strict, TrainSettings
 from cai_keras.training.validation import explain
@@ -63,6 +64,7 @@ class PaperFile(Strict):
     paper: PaperInfo
     networks: list[PublishedNetwork]
     claims: list[Claim]
+    figures: list[PaperFigure]
     base: dict[str, Any]
     scales: dict[str, dict[str, Any]]
     variants: dict[str, dict[str, Any]]
@@ -270,12 +272,10 @@ def _check_structure(paper: Paper) -> None:
     for key in SCALES:
         if key not in file.scales:
             raise UsageError(f"{source.where(('scales',))}: {key!r} is missing")
-    seen = set()
+    for name in ("claims", "figures"):
+        _check_ids(getattr(file, name), source, name)
     for index, claim in enumerate(file.claims):
         where = source.where(("claims", str(index)))
-        if claim.id in seen:
-            raise UsageError(f"{where}: the id {claim.id!r} stands twice")
-        seen.add(claim.id)
         for attribute in ("variant", "baseline"):
             name = getattr(claim, attribute, None)
             if name is not None and name not in file.variants:
@@ -286,6 +286,15 @@ def _check_structure(paper: Paper) -> None:
             where = source.where(("networks", str(index)))
             close = nearest(network.variant, file.variants)
             raise UsageError(f"{where}: unknown variant {network.variant!r}; {close}")
+
+
+def _check_ids(entries: Sequence[Any], source: YamlSource, section: str) -> None:
+    seen = set()
+    for index, entry in enumerate(entries):
+        if entry.id in seen:
+            where = source.where((section, str(index)))
+            raise UsageError(f"{where}: the id {entry.id!r} stands twice")
+        seen.add(entry.id)
 
 
 def _check_keys(section, source, keys: tuple[str, ...]) -> None:

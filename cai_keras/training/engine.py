@@ -14,9 +14,14 @@ import keras
 
 from cai_keras.errors import CaiError, RunError, UsageError
 from cai_keras.reporting.atomic import write_atomic
-from cai_keras.reporting.pictures import png_bytes
+from cai_keras.reporting.hyperparameters import hyperparameters_of
 from cai_keras.reporting.record import Metric, Record, write_record
 from cai_keras.reporting.run_folder import RunFolder
+from cai_keras.training.artifacts import (
+    draw_figures,
+    export_networks,
+    write_embeddings,
+)
 from cai_keras.training.checkpoint import CheckpointStore
 from cai_keras.training.config import Recipe, load_resolved, resolved_yaml
 from cai_keras.training.distribution import (
@@ -32,7 +37,6 @@ from cai_keras.training.failures import WriteError, one_line, writing
 from cai_keras.training.first_record import first_record
 from cai_keras.training.machine import peak_memory_bytes
 from cai_keras.training.preparation import (
-    batch_norm_layers,
     prepare,
     set_up_process,
     spread_seeds,
@@ -67,6 +71,7 @@ class RunRequest:
         resume: continue from the newest checkpoint if there is one.
         profile: write a TensorBoard profile of the steps after the first number up
             to the second.
+        code: digest of the code, for the record.
     """
 
     recipe: Recipe
@@ -76,6 +81,7 @@ class RunRequest:
     strategy: str | None = None
     resume: bool = False
     profile: tuple[int, int] | None = None
+    code: str | None = None
 
 
 class InterruptedRunError(RunError):
@@ -157,6 +163,7 @@ class _Run:
             strategy_label(request.strategy or self.recipe.train.strategy),
             replicas,
             request.paper_datasets,
+            request.code,
         )
 
     def _refuse_other_recipe(self) -> None:
@@ -169,7 +176,8 @@ class _Run:
     def execute(self) -> Record:
         try:
             self._write("running")
-            self.log.hyperparameters(self.recipe.values, str(self.request.folder.path))
+            values = hyperparameters_of(self.record, self.recipe.values)
+            self.log.hyperparameters(values)
             self._train()
             metrics = self._finish_together()
             self._write("done", metrics=metrics)
@@ -206,14 +214,16 @@ class _Run:
         return metrics
 
     def _finish(self) -> dict[str, Metric]:
-        """What follows training: metrics, figures, networks for others to load."""
+        """What follows training: metrics, figures, embeddings, networks to load."""
         with self.strategy.scope():
             metrics = evaluate(self.experiment, self.recipe, self._raise_if_asked)
             self._log_metrics(metrics)
             self._keep_if_best(metrics)
             with evaluation_weights(self.experiment, self.recipe):
-                self._draw_figures()
-        self._export_networks()
+                draw_figures(self.experiment, self.folder, self.log, self.done)
+                write_embeddings(self.experiment, self.folder)
+        with evaluation_weights(self.experiment, self.recipe):
+            export_networks(self.experiment.networks(), self.folder)
         return metrics
 
     def _train(self) -> None:
@@ -320,29 +330,6 @@ class _Run:
             if metric.value is not None:
                 self.log.scalars(group, self.done, {short: metric.value})
             self.log.message(f"step {self.done} {name} {metric.value}")
-
-    def _draw_figures(self) -> None:
-        for name, draw in self.experiment.figures.items():
-            png = png_bytes(draw())
-            with writing(self.folder.figures):
-                write_atomic(self.folder.figures / f"{name}.png", png)
-            self.log.figure("figures", self.done, name, png)
-
-    def _export_networks(self) -> None:
-        """Whole networks, so that others can load them with Keras alone."""
-        folder = self.folder.checkpoints
-        networks = self.experiment.networks()
-        for layer in batch_norm_layers(networks.values()):
-            layer.synchronized = False  # other backends refuse to load it
-        with evaluation_weights(self.experiment, self.recipe), writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, network in networks.items():
-                half = folder / f".half.{name}.keras"
-                try:
-                    network.save(half)
-                    half.replace(folder / f"{name}.keras")
-                finally:
-                    half.unlink(missing_ok=True)
 
     def _save(self) -> None:
         self._refuse_bad_weights()

@@ -7,6 +7,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from cai_keras.data.loaded import LoadedData
+from cai_keras.reporting.projector import Embeddings
 from cai_keras.reporting.record import Metric
 from cai_keras.training.learner import Learner
 
@@ -40,12 +41,15 @@ class Experiment:
             during training; every other split only at the end.
         figures: name -> function drawing a figure of this run.
         dataset: what was loaded.
+        embeddings: name -> function computing what TensorBoard's projector shows of
+            this run.
     """
 
     phases: tuple[Phase, ...]
     evaluators: Mapping[str, Callable[[], Mapping[str, Metric]]]
     dataset: LoadedData
     figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
+    embeddings: Mapping[str, Callable[[], Embeddings]] = field(default_factory=dict)
 
     def networks(self) -> dict:
         """All networks by name; a later phase's network hides one of equal name."""

@@ -18,6 +18,7 @@ def first_record(
     strategy: str,
     replicas: int,
     paper_datasets: tuple[str, ...],
+    code: str | None,
 ) -> Record:
     """A record in the state `running` at step 0, without metrics."""
     return Record(
@@ -28,6 +29,7 @@ def first_record(
         seed=seed,
         overrides=list(recipe.overrides),
         state="running",
+        code=code,
         dataset=describe_dataset(experiment, recipe, paper_datasets),
         steps_planned=sum(phase.steps for phase in experiment.phases),
         steps_done=0,

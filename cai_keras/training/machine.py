@@ -1,7 +1,6 @@
 """The machine, the versions and the commit that a record names."""
 
 import importlib.metadata
-import os
 import platform
 import resource
 import subprocess
@@ -13,6 +12,7 @@ import psutil
 import tensorflow as tf
 
 from cai_keras.reporting.record import Machine
+from cai_keras.training.cpus import usable_cpus
 
 _PACKAGES = (
     "cai-keras", "tensorflow", "keras", "tensorflow-datasets", "numpy", "scipy"
@@ -22,7 +22,7 @@ _PACKAGES = (
 def describe_machine() -> Machine:
     """Devices, processor, memory, threads, versions and commit, as they are now."""
     commit, dirty = _commit(Path(__file__).resolve().parents[2])
-    logical = len(os.sched_getaffinity(0))
+    logical = usable_cpus()
     devices, gpus = _devices()
     return Machine(
         devices=devices,

@@ -5,9 +5,7 @@ import csv
 import datetime
 import io
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
@@ -55,14 +53,14 @@ class RunLog:
         with self._events(group, step):
             tf.summary.image(f"figures/{name}", picture)
 
-    def hyperparameters(self, values: Mapping[str, Any], trial: str) -> None:
-        """Writes the flattened recipe for TensorBoard's HParams page.
+    def hyperparameters(self, values: Mapping[str, bool | int | float | str]) -> None:
+        """Writes a row of TensorBoard's HParams page.
 
-        None would hide the run on that page, so it is written as the word "none".
+        Into `tb` itself: the page shows the metrics of the folders below it. Each run
+        has a row of its own: of seeds with one name it would show the first one's.
         """
-        flat = {key: _plain(value) for key, value in flatten(values).items()}
-        with self._events("train", step=0):
-            hparams.hparams(flat, trial_id=trial)
+        with self._events("", step=0):
+            hparams.hparams(dict(values), trial_id="")
 
     def message(self, text: str) -> None:
         """Adds a line with the time to log.txt."""
@@ -80,34 +78,13 @@ class RunLog:
 
     @contextlib.contextmanager
     def _events(self, group: str, step: int) -> Iterator[None]:
-        """Within it `tf.summary` writes under `tb/<group>`."""
+        """Within it `tf.summary` writes under `tb/<group>`, or into `tb` for ""."""
         path = self._folder.tensorboard / group
         with writing(path):
             if group not in self._writers:
                 self._writers[group] = tf.summary.create_file_writer(str(path))
             with self._writers[group].as_default(step=step):
                 yield
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"a": {"b": 1}}` as `{"a.b": 1}`."""
-    flat = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _plain(value: Any) -> bool | int | float | str:
-    if value is None:
-        return "none"
-    if isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    return str(value)
 
 
 def _cut_csv(folder: RunFolder, first_step: int, is_trained: bool) -> None:

@@ -7,13 +7,15 @@ import numpy as np
 
 from cai_keras.metrics.modified_hausdorff import ink_points, modified_hausdorff
 from cai_keras.metrics.one_shot import count_correct
+from cai_keras.reporting.projector import Embeddings
 from cai_keras.reporting.record import Metric
 from cai_keras.training.inference import predict_in_batches
 
-from .data import Drawings, OneShotRuns
+from .data import NUM_DRAWERS, Drawings, OneShotRuns
 from .sampling import sample_pairs
 
 _BATCH = 256
+_EMBEDDED_CHARACTERS = 30  # x 20 drawings: what a person can look at
 _VERIFICATION_SEED = 7  # the test pairs are the same for every run
 
 
@@ -46,7 +48,7 @@ class SiameseScorer:
         self.is_calibrated = is_calibrated
 
     def one_shot(self, items, classes):
-        h = self._embed(np.concatenate([items, classes]))
+        h = self.embed(np.concatenate([items, classes]))
         first, second = h[: len(items)], h[len(items) :]
         logits = self.network.similarity((first[:, None], second[None]))
         return keras.ops.convert_to_numpy(logits)
@@ -54,11 +56,12 @@ class SiameseScorer:
     def pair_logits(self, images, pairs):
         if not self.is_calibrated:
             return None
-        h = self._embed(images)
+        h = self.embed(images)
         logits = self.network.similarity((h[pairs[:, 0]], h[pairs[:, 1]]))
         return keras.ops.convert_to_numpy(logits)
 
-    def _embed(self, images):
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """(n, side, side) gives float (n, d)."""
         pixels = images[..., None].astype(np.float32) / 255
         return predict_in_batches(self.network.encoder, pixels, _BATCH)
 
@@ -108,3 +111,22 @@ def verification_accuracy(scorer: Scorer, drawings: Drawings, count: int) -> Met
     if logits is None:
         return Metric(value=None, reason="this method ranks: it has no threshold")
     return Metric.of(100 * np.mean((logits > 0) == same), count)
+
+
+def embed_characters(scorer: SiameseScorer, drawings: Drawings) -> Embeddings:
+    """Every drawing of some characters, evenly spaced over the alphabets."""
+    count = min(_EMBEDDED_CHARACTERS, len(drawings.images))
+    chosen = np.linspace(0, len(drawings.images) - 1, count).astype(int)
+    images = drawings.images[chosen]
+    images = images.reshape(-1, *images.shape[2:])
+    alphabets = [drawings.names[index] for index in drawings.alphabets[chosen]]
+    numbers = chosen - drawings.starts[drawings.alphabets[chosen]] + 1
+    names = [f"{a} {n}" for a, n in zip(alphabets, numbers, strict=True)]
+    return Embeddings(
+        vectors=scorer.embed(images),
+        metadata={
+            "character": np.repeat(names, NUM_DRAWERS).tolist(),
+            "alphabet": np.repeat(alphabets, NUM_DRAWERS).tolist(),
+        },
+        thumbnails=255 - images,  # black ink on white paper
+    )

@@ -31,12 +31,16 @@ def build(recipe, seed: int) -> Experiment:
         recipe.data.spec, recipe.data.image_side, recipe.data.validation_alphabets
     )
     network = networks(recipe).get("siamese")
+    embeddings = {}
     if network is None:
         phases, scorer = (), UNTRAINED[recipe.model.network]()
     else:
         phases = (_phase(recipe, network, drawings.train, seed),)
         scorer = evaluate.SiameseScorer(
             network, is_calibrated=recipe.model.learning_rule == "verification"
+        )
+        embeddings["characters"] = partial(
+            evaluate.embed_characters, scorer, drawings.test
         )
     validation_runs = data.make_runs(
         drawings.validation,
@@ -65,6 +69,7 @@ def build(recipe, seed: int) -> Experiment:
         },
         figures=drawn,
         dataset=drawings.info,
+        embeddings=embeddings,
     )
 
 

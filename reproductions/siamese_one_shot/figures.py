@@ -1,10 +1,13 @@
 """The paper's figures: one-shot trials, first-layer filters, accuracies, pairs seen."""
 
-import keras
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
+from cai_keras.reporting.paper_figures import NothingToDraw
 from cai_keras.reporting.style import MUTED, RIGHT, WRONG, figure_style
 
 _ONE_SHOT = "test/one_shot_accuracy_percent"
@@ -57,6 +60,8 @@ def draw_trials(scorer, runs, data_name: str, run: int = 0) -> Figure:
 
 def draw_filters(network) -> Figure:
     """The kernels of the first convolution, each scaled to its own largest weight."""
+    import keras  # not on top: figures over runs are drawn without TensorFlow
+
     kernel = keras.ops.convert_to_numpy(network.encoder.get_layer("conv1").kernel)
     kernel = kernel[:, :, 0]
     count = kernel.shape[-1]
@@ -67,12 +72,13 @@ def draw_filters(network) -> Figure:
             rows, columns, figsize=(0.4 * columns, 0.4 * rows + 0.4), squeeze=False
         )
         for index, axis in enumerate(axes.flat):
-            axis.axis("off")
-            if index < count:
-                largest = np.abs(kernel[..., index]).max()
-                axis.imshow(
-                    kernel[..., index], cmap="gray", vmin=-largest, vmax=largest
-                )
+            if index >= count:
+                axis.axis("off")
+                continue
+            weights = kernel[..., index]
+            largest = np.abs(weights).max()
+            axis.imshow(weights, cmap="gray", vmin=-largest, vmax=largest)
+            _frame(axis)
         figure.suptitle(
             f"First layer: {count} filters of {kernel.shape[0]} x {kernel.shape[1]}",
             fontsize=8,
@@ -91,6 +97,8 @@ def draw_accuracies(runs) -> Figure:
         metric = run.record.metrics.get(_ONE_SHOT)
         if metric is not None and metric.value is not None:
             values.setdefault(run.record.variant, []).append(metric.value)
+    if not values:
+        raise NothingToDraw(f"no run has measured {_ONE_SHOT}")
     names = sorted(values, key=lambda name: np.mean(values[name]))
     first = runs[0].record
     stand_in = ": not comparable" if first.dataset.stand_in else ""
@@ -121,38 +129,46 @@ def draw_accuracies(runs) -> Figure:
 
 
 def draw_progress(runs) -> Figure:
-    """Validation one-shot accuracy against image pairs seen, mean over seeds."""
-    curves: dict[str, list] = {}
+    """Validation one-shot accuracy against image pairs seen, mean over seeds.
+
+    Args:
+        runs: as for `draw_accuracies`.
+    """
+    trained: dict[str, list] = {}
     for run in runs:
-        rows = run.metrics()
-        rows = rows[rows.metric == "validation/one_shot_accuracy_percent"]
         if run.record.steps_done:
-            curves.setdefault(run.record.variant, []).append((run, rows))
+            trained.setdefault(run.record.variant, []).append(run)
+    tables = {v: _validation_table(members) for v, members in sorted(trained.items())}
+    curves = {variant: table for variant, table in tables.items() if len(table)}
+    if not curves:
+        raise NothingToDraw("no run was validated while it trained")
     with figure_style():
         figure, axis = plt.subplots(figsize=(7, 4))
-        for variant, members in sorted(curves.items()):
-            steps = sorted(set.intersection(*(set(rows.step) for _, rows in members)))
-            if not steps:
-                continue
-            table = np.array(
-                [
-                    rows.drop_duplicates("step").set_index("step").value[steps]
-                    for _, rows in members
-                ]
-            )
-            seen = np.array(steps) * _pairs_per_step(members[0][0])
-            (line,) = axis.plot(seen, table.mean(0), marker="o", ms=3, label=variant)
-            axis.fill_between(
-                seen, table.min(0), table.max(0), color=line.get_color(), alpha=0.15
-            )
+        for (variant, table), marker in zip(curves.items(), cycle("os^DvPX")):
+            seen = table.index.to_numpy() * _pairs_per_step(trained[variant][0])
+            (line,) = axis.plot(
+                seen, table.mean(axis=1), marker=marker, ms=4, markevery=0.04,
+                label=variant,
+            )  # fmt: skip
+            low, high = table.min(axis=1), table.max(axis=1)
+            axis.fill_between(seen, low, high, color=line.get_color(), alpha=0.15, lw=0)
         axis.set_xscale("log")
         axis.set_xlabel("image pairs seen (two images each, comparisons not counted)")
         axis.set_ylabel("validation 20-way one-shot accuracy, percent")
-        if axis.lines:
-            axis.legend(fontsize=8)
+        axis.legend(fontsize=8)
         record = runs[0].record
         axis.set_title(f"{_data_name(record)}, {record.scale} scale", fontsize=9)
     return figure
+
+
+def _validation_table(runs) -> pd.DataFrame:
+    """A row for each step at which every run was validated, a column for each run."""
+    columns = []
+    for run in runs:
+        rows = run.metrics()
+        rows = rows[rows.metric == "validation/one_shot_accuracy_percent"]
+        columns.append(rows.drop_duplicates("step").set_index("step").value)
+    return pd.concat(columns, axis=1, join="inner").sort_index()
 
 
 def _spread(values: list[float]) -> float:
@@ -173,6 +189,10 @@ def _pairs_per_step(run) -> int:
 
 def _picture(axis, image, colour) -> None:
     axis.imshow(255 - image, cmap="gray", vmin=0, vmax=255)
+    _frame(axis, colour)
+
+
+def _frame(axis, colour=None) -> None:
     axis.set_xticks([])
     axis.set_yticks([])
     axis.grid(False)

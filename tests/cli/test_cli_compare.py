@@ -150,6 +150,47 @@ def test_json_is_all_that_is_printed(cai, sides):
     ]
 
 
+class TestDamage:
+    def test_a_damaged_record_in_a_folder_is_named_and_left_out(self, cai, sides):
+        path = sides[1] / "siamese_one_shot/small/conv/seed1/record.json"
+        path.write_text("{")
+
+        result = cai("compare", *sides)
+
+        named, error = result.errors.splitlines()
+        assert result.code == 1
+        assert named.startswith(f"left out: {path}: ")
+        assert error == ("cai: error: 1 damaged file left out; the others are compared")
+        # The pair that is left: 81 - 80.
+        assert f"{METRIC} 80.00 81.00 +1.00" in _words(result.output)
+
+    def test_json_names_it_too_and_a_file_of_both_sides_once(self, cai, sides):
+        path = sides[0] / "siamese_one_shot/small/conv/seed1/record.json"
+        path.write_text("{")
+
+        result = cai("compare", sides[0], sides[0], "--json")
+
+        (problem,) = json.loads(result.output)["damaged"]
+        assert (result.code, problem.startswith(f"{path}: ")) == (1, True)
+
+    def test_a_gate_that_says_no_is_the_stronger_code(self, cai, sides):
+        (sides[1] / "siamese_one_shot/small/conv/seed1/record.json").write_text("{")
+
+        result = cai("compare", *sides, "--gate", f"{METRIC}:+2")
+
+        assert result.code == 3
+        assert result.errors.startswith("left out: ")
+
+    def test_a_damaged_run_that_is_named_itself_is_wrong_usage(self, cai, sides):
+        runs = [side / "siamese_one_shot/small/conv/seed1" for side in sides]
+        (runs[1] / "record.json").write_text("{")
+
+        result = cai("compare", *runs)
+
+        assert result.code == 2
+        assert result.errors.startswith(f"cai: error: {runs[1] / 'record.json'}: ")
+
+
 class TestGates:
     def test_a_gate_that_passes_says_so(self, cai, sides):
         result = cai("compare", *sides, "--gate", f"{METRIC}:+2")

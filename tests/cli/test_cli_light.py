@@ -56,6 +56,10 @@ def _error(result) -> str:
     [
         ["--help"],
         ["train", "--help"],
+        ["launch", "--help"],
+        ["import", "--help"],
+        ["compare", "--help"],
+        ["verify", "--help"],
         ["list"],
         ["list", "--json"],
         ["show", PAPER],
@@ -63,6 +67,11 @@ def _error(result) -> str:
         ["report"],
         ["report", "--format", "csv"],
         ["report", "--write"],
+        ["figure", "--list"],
+        ["figure", "--list", PAPER],
+        ["figure", f"{PAPER}:trials", "--json"],
+        ["figure", f"{PAPER}:accuracies"],
+        ["figure", f"{PAPER}:accuracies", "--format", "png,svg"],
     ],
     ids=" ".join,
 )
@@ -95,7 +104,8 @@ def test_python_m_is_the_same_command():
 def test_help_names_every_verb_and_the_exit_codes(cai):
     text = cai("--help").output
 
-    verbs = "list show params train evaluate figure report tensorboard new data"
+    verbs = "list show params train launch evaluate figure report import compare"
+    verbs += " verify data bench tensorboard new"
     assert [verb for verb in verbs.split() if f" {verb} " not in text] == []
     assert "2 wrong usage" in text
 
@@ -184,6 +194,14 @@ def test_show_as_json_applies_set(cai):
         (["train", PAPER, "--sead", "1"], "--seeds"),
         (["show"], "Missing argument 'paper'"),
         (["tensorboard", "--port", "x"], "'--port'"),
+        (["figure"], "cai figure --list shows all figures"),
+        (["figure", f"{PAPER}:filter"], "did you mean 'filters'?"),
+        (["figure", f"{PAPER}:"], "unknown figure ''"),
+        (["figure", f"{PAPER}:filter", "--list"], "did you mean 'filters'?"),
+        (["figure", PAPER, "--format", "pgn"], "did you mean 'png'?"),
+        (["figure", PAPER, "--scale", "smal"], "did you mean 'small'?"),
+        (["figure", PAPER, "--variant", "conv,pixel"], "did you mean 'pixels'?"),
+        (["figure", PAPER, "--output", "no/such"], "no/such: no such folder"),
         (["evaluate", "no/such/run"], "no/such/run: no run here"),
         (["report", "--output", "no/such"], "no/such: no such folder"),
         (["tensorboard", "--output", "no/such"], "no/such: no such folder"),
@@ -322,9 +340,3 @@ def test_report_without_write_writes_nothing(cai, output):
     cai("report", "--output", output)
 
     assert sorted(output.rglob("*")) == before
-
-
-def test_figure_without_a_finished_run_says_how_to_get_one(cai, tmp_path):
-    error = _error(cai("figure", PAPER, "--output", tmp_path))
-
-    assert f"no finished run of {PAPER}; cai train {PAPER}" in error

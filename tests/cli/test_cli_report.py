@@ -1,6 +1,7 @@
 """`cai report` on narrow terminals, on damaged folders, and with odd texts."""
 
 import csv
+import gc
 import io
 import json
 
@@ -56,6 +57,18 @@ def test_a_damaged_record_is_named_and_the_others_are_reported(
     assert problem.startswith(f"left out: {path}: not a record: ")
     assert error == "cai: error: 1 damaged file left out; the others are in the table"
     assert result.code == 1
+
+
+@pytest.mark.parametrize("content", [None, b"{"], ids=["done", "after an error"])
+def test_a_report_leaves_the_garbage_collector_on(
+    cai, write, siamese_record, output, content
+):
+    if content is not None:
+        _damage(write, siamese_record, content)
+
+    cai("report", "--output", output)
+
+    assert gc.isenabled()
 
 
 def test_the_written_table_says_that_something_is_missing(

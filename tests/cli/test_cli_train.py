@@ -63,7 +63,7 @@ class TestTrain:
         [
             "config.yaml", "record.json", "metrics.csv", "log.txt", "checkpoints",
             "tb/train", "tb/validation", "figures/trials.png", "figures/filters.png",
-            "checkpoints/siamese.keras",
+            "checkpoints/siamese.keras", "tb/embeddings/projector_config.pbtxt",
         ],
     )  # fmt: skip
     def test_a_run_leaves_every_file_of_the_contract(self, trained, name):
@@ -310,7 +310,7 @@ class TestTensorBoard:
         assert int.from_bytes(png[20:24], "big") == int(height)
 
     def test_hyperparameters_are_the_recipe_without_any_none(self, trained):
-        events = _events(_run(trained[0], "conv").tensorboard / "train")
+        events = _events(_run(trained[0], "conv").tensorboard)
         contents = events.PluginTagToContent("hparams")
 
         (content,) = contents.values()
@@ -319,6 +319,8 @@ class TestTensorBoard:
         kinds = {name: value.WhichOneof("kind") for name, value in values.items()}
         assert set(kinds.values()) <= {"number_value", "string_value", "bool_value"}
         assert values["train.steps"].number_value == 4
+        assert values["Seed"].number_value == 0
+        assert values["Variant"].string_value == "conv"
         assert values["data.spec"].string_value == "embedded:glyphs"
         assert values["train.deterministic"].bool_value is True
         # The recipe has `weight_decay: null`, which TensorBoard would not show.

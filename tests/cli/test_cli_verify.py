@@ -167,6 +167,49 @@ class TestOutcomes:
         assert [run["outcome"] for run in runs] == ["identical", "identical", "failed"]
         assert "No such file" in runs[2]["failure"]
 
+    def test_a_damaged_record_in_a_folder_is_named_and_left_out(
+        self, cai, output, tmp_path
+    ):
+        _run(output, 1).record_path.write_text("{")
+        report = tmp_path / "verified.md"
+
+        result = cai("verify", output, "--report", report)
+
+        named, error = result.errors.splitlines()
+        assert result.code == 1
+        assert named.startswith(f"left out: {_run(output, 1).record_path}: ")
+        assert error == "cai: error: 1 damaged file left out; the others are verified"
+        assert "2 records trained again: 2 identical" in result.output
+        text = report.read_text()
+        assert "- damaged: siamese_one_shot/smoke/conv/seed1/record.json: " in text
+        assert str(tmp_path) not in text
+
+    def test_a_difference_is_the_stronger_code(self, cai, output):
+        _run(output, 1).record_path.write_text("{")
+        _change(_run(output), accuracy=99.0)
+
+        result = cai("verify", output)
+
+        assert result.code == 3
+        assert result.errors.startswith("left out: ")
+
+    def test_a_damaged_record_beside_a_run_is_named(self, cai, output):
+        _run(output, 1).record_path.write_text("{")
+
+        result = cai("verify", _run(output).path)
+
+        assert result.code == 1
+        assert f"left out: {_run(output, 1).record_path}: " in result.errors
+        assert "1 record trained again: 1 identical" in result.output
+
+    def test_a_damaged_run_that_is_named_itself_is_wrong_usage(self, cai, output):
+        _run(output).record_path.write_text("{")
+
+        result = cai("verify", _run(output).path)
+
+        assert result.code == 2
+        assert result.errors.startswith(f"cai: error: {_run(output).record_path}: ")
+
     def test_what_differs_around_the_runs_is_listed(self, cai, output):
         machine = read_record(_run(output).record_path).machine
         other = machine.model_copy(update={"cpu": "Another CPU"})

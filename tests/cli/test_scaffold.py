@@ -99,6 +99,12 @@ def test_the_new_paper_is_listed_and_shown(project):
     assert _cai(project, "show", "my_paper").returncode == 0
 
 
+def test_the_new_paper_declares_the_figures_that_it_draws(project):
+    done = _cai(project, "figure", "my_paper", "--list", "--json")
+
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+
+
 def test_the_new_paper_trains_and_leaves_finished_records(project):
     done = _cai(project, "train", "my_paper", "--scale", "smoke")
 

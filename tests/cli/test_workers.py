@@ -96,6 +96,19 @@ def test_every_worker_has_its_place_in_one_cluster(stand_in, lines):
     assert len({line.partition('"task"')[0] for line in found}) == 1
 
 
+def test_a_worker_can_see_when_its_launcher_is_gone(stand_in, lines):
+    script = """
+import select
+note("variable", os.environ["CAI_LIFELINE"])
+at_its_end, _, _ = select.select([0], [], [], 0.2)
+note("input", "at its end" if at_its_end else "open")
+"""
+    with WorkerGroup([], 1, stand_in(script)) as group:
+        assert group.wait() is None
+
+    assert (lines("variable"), lines("input")) == (["1"], ["open"])
+
+
 def test_free_addresses_are_different():
     addresses = free_addresses(20)
     assert len(set(addresses)) == 20

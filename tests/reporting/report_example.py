@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from cai_keras.reporting.finished import FinishedRun, read_runs
+from cai_keras.reporting.damage import read_sound_runs
+from cai_keras.reporting.finished import FinishedRun
 from cai_keras.reporting.page import to_html
 from cai_keras.reporting.record import Record, write_record
 from cai_keras.reporting.run_folder import RunFolder
@@ -35,7 +36,7 @@ class Example:
         return folder
 
     def runs(self) -> list[FinishedRun]:
-        return read_runs(self.output) if self.output.is_dir() else []
+        return read_sound_runs(self.output)[0] if self.output.is_dir() else []
 
     def rows(self) -> list[Row]:
         claims = [
@@ -65,6 +66,12 @@ def write_paper(folder: Path, slug: str = "some_paper", **changes: Any) -> Paper
              "source": "Table 9"},
         ],
         "claims": [value_claim(), effect_claim()],
+        "figures": [
+            {"id": "trials", "of": "run", "source": "ours: the task",
+             "caption": "What was asked, and the answers."},
+            {"id": "accuracies", "of": "runs", "source": "Table 2",
+             "caption": "Bars, one for each method."},
+        ],
         "variants": {"method": {}, "plain": {}},
         "deviations": [
             {"field": "train.steps", "paper": "64k", "ours": "32k", "why": "shorter"},

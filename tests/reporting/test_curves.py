@@ -69,6 +69,14 @@ def test_without_totals_every_training_loss_is_drawn(logged):
     assert list(curves) == ["train/loss", "train/rate"]
 
 
+def test_a_name_may_hold_a_comma_and_quotes(logged):
+    run = logged('1,"validation/a, ""b""",3\r\n2,"validation/a, ""b""",2\r\n')
+
+    curves, _ = read_curves({"method": [run]})
+
+    assert curves['validation/a, "b"']["method"].mean.tolist() == [3, 2]
+
+
 def test_a_single_point_is_no_curve(logged):
     assert read_curves({"pixels": [logged("0,validation/a,14.2\n")]}) == ({}, [])
 

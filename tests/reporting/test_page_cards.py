@@ -4,7 +4,7 @@ import pytest
 from report_example import METRIC, Example, write_paper, write_png
 
 from cai_keras.reporting import page_cards
-from cai_keras.reporting.page_cards import paper_cards
+from cai_keras.reporting.page_cards import FigureText, paper_cards
 
 
 @pytest.fixture
@@ -110,6 +110,19 @@ def test_figures_over_all_runs_come_before_those_of_each_variants_first_run(
         ("trials", "plain, seed 0"),
     ]
     assert group.unshown == 0
+
+
+def test_figures_stand_in_the_papers_order_with_what_its_file_says(example, run, card):
+    folder = example.add(run())
+    for name in ("older", "trials"):
+        write_png(folder.figures / f"{name}.png")
+    write_png(example.output / "some_paper/small/figures/glyphs/accuracies.png")
+
+    assert card().figures == [
+        FigureText("trials", "What was asked, and the answers.", "Ours: the task"),
+        FigureText("accuracies", "Bars, one for each method.", "After Table 2"),
+        FigureText("older"),  # no longer in the paper's file
+    ]
 
 
 def test_figures_beyond_the_budget_are_counted(example, run, card, monkeypatch):

@@ -239,12 +239,17 @@ def test_a_paper_opens_with_figures_curves_deviations_and_records(page):
 
     pictures = card.find_elements(By.CSS_SELECTOR, ".picture img")
     assert [picture.get_attribute("alt") for picture in pictures] == [
-        "accuracies of alpha: all variants, small scale on glyphs (stand-in)",
         "trials of alpha: method, seed 0, small scale on glyphs (stand-in)",
+        "accuracies of alpha: all variants, small scale on glyphs (stand-in)",
     ]
     widths = [page.execute_script("return arguments[0].naturalWidth", p)
               for p in pictures]  # fmt: skip
-    assert widths == [300, 1200]
+    assert widths == [1200, 300]
+    texts = [p.text for p in card.find_elements(By.CSS_SELECTOR, ".figure-text")]
+    assert texts == [
+        "trials What was asked, and the answers. Ours: the task",
+        "accuracies Bars, one for each method. After Table 2",
+    ]
     assert len(card.find_elements(By.CSS_SELECTOR, ".chart .series")) == 4
     assert "64k" in card.text
     assert page.current_url.endswith("#paper-alpha")
@@ -293,7 +298,7 @@ def test_a_figure_is_enlarged_and_closed_by_keyboard(page):
     card.find_element(By.CSS_SELECTOR, ".picture button").send_keys(Keys.ENTER)
     dialog = page.find_element(By.TAG_NAME, "dialog")
     assert dialog.is_displayed()
-    assert "accuracies of alpha" in dialog.text
+    assert "trials of alpha" in dialog.text
 
     dialog.find_element(By.TAG_NAME, "button").send_keys(Keys.ESCAPE)
     assert not dialog.is_displayed()

@@ -1,26 +1,16 @@
-"""Figures as PNG, and as images that TensorBoard itself reads back."""
+"""Figures as PNG and SVG: readable, and the same bytes for the same data."""
 
 import io
-import time
+from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
 from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from cai_keras.reporting.pictures import png_bytes, write_tensorboard_image
+from cai_keras.reporting.pictures import FORMATS, picture_bytes, png_bytes
 from cai_keras.reporting.style import figure_style
 
-
-def _png(width: int, height: int, grey: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.full((height, width), grey, np.uint8)).save(buffer, "png")
-    return buffer.getvalue()
-
-
-def _read(folder) -> EventAccumulator:
-    return EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+_TEXT = "{http://www.w3.org/2000/svg}text"
 
 
 @pytest.fixture
@@ -48,43 +38,34 @@ def test_a_figure_is_closed_after_drawing(figure):
     assert plt.get_fignums() == []
 
 
-def test_tensorboard_reads_size_and_bytes_of_an_image_back(tmp_path):
-    png = _png(7, 5, 90)
+def test_svg_keeps_text_as_text_and_closes_the_figure(figure):
+    figure.axes[0].set_xlabel("steps & <pairs>")
 
-    write_tensorboard_image(tmp_path, "accuracies", png)
+    svg = picture_bytes(figure, ["svg"])["svg"].decode()
 
-    events = _read(tmp_path)
-    assert events.Tags()["tensors"] == ["accuracies"]
-    (event,) = events.Tensors("accuracies")
-    assert list(event.tensor_proto.string_val) == [b"7", b"5", png]
-    metadata = events.SummaryMetadata("accuracies")
-    assert metadata.plugin_data.plugin_name == "images"
+    texts = [element.text for element in ElementTree.fromstring(svg).iter(_TEXT)]
+    assert "steps & <pairs>" in texts
+    assert plt.get_fignums() == []
 
 
-def test_an_image_has_the_time_at_which_it_was_drawn(tmp_path):
-    before = time.time()
+def test_a_figure_drawn_again_gives_the_same_bytes():
+    def draw():
+        with figure_style():
+            drawn, axes = plt.subplots(1, 2, figsize=(2, 1))
+            axes[0].plot([0, 1], [0, 1], marker="o")
+            axes[1].imshow([[0, 1], [2, 3]])  # clip paths and images have ids
+        return drawn
 
-    write_tensorboard_image(tmp_path, "accuracies", _png(2, 2, 0))
+    first = picture_bytes(draw(), FORMATS)
 
-    (event,) = _read(tmp_path).Tensors("accuracies")
-    assert before <= event.wall_time <= time.time()
-
-
-def test_drawing_twice_leaves_one_image_the_second(tmp_path):
-    write_tensorboard_image(tmp_path, "accuracies", _png(2, 2, 0))
-    second = _png(2, 2, 255)
-
-    write_tensorboard_image(tmp_path, "accuracies", second)
-
-    (event,) = _read(tmp_path).Tensors("accuracies")
-    assert event.tensor_proto.string_val[2] == second
-    assert len(list(tmp_path.iterdir())) == 1
+    assert picture_bytes(draw(), FORMATS) == first
+    assert first.keys() == {"png", "svg"}
 
 
-def test_drawing_one_figure_again_leaves_the_others(tmp_path):
-    write_tensorboard_image(tmp_path, "accuracies", _png(2, 2, 0))
-    write_tensorboard_image(tmp_path, "progress", _png(3, 2, 0))
+def test_a_figure_that_cannot_be_written_is_closed_too(figure):
+    figure.axes[0].set_title("$unbalanced {$")
 
-    write_tensorboard_image(tmp_path, "progress", _png(4, 2, 0))
+    with pytest.raises(ValueError, match="unbalanced"):
+        picture_bytes(figure, ["png"])
 
-    assert sorted(_read(tmp_path).Tags()["tensors"]) == ["accuracies", "progress"]
+    assert plt.get_fignums() == []

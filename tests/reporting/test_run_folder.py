@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cai_keras.errors import UsageError
-from cai_keras.reporting.finished import read_runs
+from cai_keras.reporting.damage import read_sound_runs
 from cai_keras.reporting.record import write_record
 from cai_keras.reporting.run_folder import RunFolder, find_run, find_runs
 
@@ -133,7 +133,7 @@ def test_eight_processes_write_into_one_output_folder_and_lose_nothing(
     codes = [writer.wait() for writer in writers]
 
     assert codes == [0] * 8
-    records = [run.record for run in read_runs(output)]
+    records = [run.record for run in read_sound_runs(output)[0]]
     assert sorted(record.seed for record in records) == list(range(200))  # 8 * 25
     assert {record.state for record in records} == {"done"}
     assert not list(output.rglob("*.tmp"))

@@ -30,7 +30,7 @@ def _seeds(match):
 def test_a_run_is_named_by_its_folder_or_its_record(write, name):
     run = write()
 
-    (found,) = select_runs(run.folder.path / name)
+    (found,) = select_runs(run.folder.path / name).runs
 
     assert found.record == run.record
 
@@ -38,7 +38,7 @@ def test_a_run_is_named_by_its_folder_or_its_record(write, name):
 def test_a_folder_means_every_run_below_it(write, tmp_path):
     runs = [write(), write(seed=1), write(run_name="other")]
 
-    found = select_runs(tmp_path / "a")
+    found = select_runs(tmp_path / "a").runs
 
     assert {run.folder.path for run in found} == {run.folder.path for run in runs}
 
@@ -50,6 +50,35 @@ def test_a_path_that_is_not_there_is_named_with_the_nearest(write, tmp_path):
         select_runs(tmp_path / "befor")
 
     assert "'before'" in str(caught.value)
+
+
+def test_a_damaged_record_in_a_folder_is_named_and_left_out(write, tmp_path):
+    sound, damaged = write(), write(seed=1)
+    damaged.folder.record_path.write_text("{")
+
+    found = select_runs(tmp_path)
+
+    assert [run.folder.path for run in found.runs] == [sound.folder.path]
+    (problem,) = found.problems
+    assert problem.startswith(f"{damaged.folder.record_path}: ")
+
+
+def test_a_damaged_record_that_is_named_itself_is_refused(write):
+    path = write().folder.record_path
+    path.write_text("{")
+
+    with pytest.raises(UsageError, match=r"record\.json: "):
+        select_runs(path)
+
+
+def test_a_folder_of_damaged_records_alone_is_refused(write, tmp_path):
+    path = write().folder.record_path
+    path.write_text("{")
+
+    with pytest.raises(UsageError, match="no run that can be read") as caught:
+        select_runs(tmp_path)
+
+    assert str(path) in str(caught.value)
 
 
 def test_a_folder_without_runs_is_refused(tmp_path):

@@ -2,6 +2,8 @@
 
 import re
 import signal
+import subprocess
+import sys
 from functools import cache
 
 import keras
@@ -12,6 +14,7 @@ import tensorflow as tf
 from cai_keras.cli.papers import (
     builder_of,
     claims_of,
+    figures_of,
     find_paper,
     networks_of,
     paper_slugs,
@@ -170,6 +173,22 @@ def test_our_networks_have_the_published_number_of_parameters(slug):
         assert counted.total == network.parameters, network.variant
 
 
+def test_figures_over_runs_are_imported_without_tensorflow():
+    lines = [
+        "import sys",
+        "from cai_keras.cli import papers",
+        f"for slug in {SLUGS!r}: papers.figures_of(papers.find_paper(slug))",
+        "print(sorted({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))",
+    ]
+
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert done.stdout.strip() == "[]"
+
+
 # What the engine makes of them
 
 
@@ -197,6 +216,19 @@ def test_records_have_the_metrics_that_claims_are_about(slug, trained):
         for variant in {claim.variant, getattr(claim, "baseline", claim.variant)}:
             record, _ = trained(slug, variant)
             assert record.metrics[claim.metric].value is not None, claim.id
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_file_declares_the_figures_that_the_code_draws(slug, trained):
+    paper = find_paper(slug)
+    folders = [trained(slug, variant)[1] for variant in paper.variants]
+    drawn = {path.stem for folder in folders for path in folder.figures.iterdir()}
+
+    declared = {kind: set() for kind in ("run", "runs")}
+    for figure in paper.file.figures:
+        declared[figure.of].add(figure.id)
+
+    assert declared == {"run": drawn, "runs": set(figures_of(paper))}
 
 
 @pytest.mark.parametrize("slug", SLUGS)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from cai_keras.cli.papers import find_paper
+from cai_keras.reporting.paper_figures import NothingToDraw
 from reproductions.siamese_one_shot import data, evaluate, figures
 from reproductions.siamese_one_shot.model import build_siamese
 
@@ -298,6 +299,31 @@ def test_the_accuracies_figure_says_that_a_stand_in_is_not_comparable():
     figure = figures.draw_accuracies([finished("conv", 60.0)])
 
     assert "not comparable" in figure.axes[0].get_title(loc="right")
+
+
+def test_the_accuracies_figure_needs_a_measured_run():
+    with pytest.raises(NothingToDraw, match="test/one_shot_accuracy_percent"):
+        figures.draw_accuracies([finished("conv", None)])
+
+
+@pytest.mark.parametrize(
+    "run", [{"done": 0}, {"steps": ()}], ids=["without training", "never validated"]
+)
+def test_the_progress_figure_needs_a_curve(run):
+    with pytest.raises(NothingToDraw, match="no run was validated"):
+        figures.draw_progress([finished("pixels", 20.0, **run)])
+
+
+def test_the_progress_figure_is_the_mean_and_range_at_steps_of_all_seeds():
+    seeds = [finished("conv", 50.0), finished("conv", 60.0, steps=(4, 6))]
+
+    (axis,) = figures.draw_progress(seeds).axes
+
+    # Step 4 is the only one that both have: 16 pairs, (50 + 60) / 2.
+    (line,) = axis.lines
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([16], [55.0])
+    (band,) = axis.collections
+    assert band.get_datalim(axis.transData).intervaly.tolist() == [50.0, 60.0]
 
 
 def test_the_progress_figure_counts_pairs_by_the_learning_rule():

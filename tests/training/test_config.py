@@ -407,7 +407,9 @@ def test_a_missing_key_of_the_engine_is_named(edited):
     assert "train.log_every: this key is missing" in text
 
 
-@pytest.mark.parametrize("section", ["paper", "claims", "base", "deviations"])
+@pytest.mark.parametrize(
+    "section", ["paper", "claims", "figures", "base", "deviations"]
+)
 def test_a_missing_top_section_is_named(tiny, tmp_path, section):
     document = yaml.safe_load(tiny.PAPER)
     del document[section]
@@ -442,6 +444,32 @@ def test_an_unknown_variant_in_a_claim_names_the_nearest(edited, old, new, where
 def test_two_claims_of_one_id_are_refused(edited):
     text = message_of(edited, "id: width_helps", "id: error")
     assert "the id 'error' stands twice" in text
+
+
+def test_two_figures_of_one_id_are_refused(edited):
+    again = "  - {id: line, of: runs, source: Table 2, caption: Again.}\nbase:"
+    text = message_of(edited, "base:", again)
+    assert "figures.1: the id 'line' stands twice" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("id: line", "id: ../line", "figures.0.id: "),
+        ("of: run,", "of: paper,", "figures.0.of: input should be 'run' or 'runs'"),
+        ("caption: An", "captoin: An", "captoin: unknown key; did you mean 'caption'?"),
+        ("caption: An empty square.", "caption: ''", "figures.0.caption: "),
+        ("source: Figure 1", "source: Abb. 1", "expected 'Figure 5', a table"),
+    ],
+)
+def test_a_figure_that_is_declared_wrongly_is_named(edited, old, new, message):
+    assert message in message_of(edited, old, new)
+
+
+@pytest.mark.parametrize("source", ["'Figure 7, left'", "Table 2", "'ours: a check'"])
+def test_a_figure_is_after_a_place_in_the_paper_or_ours(edited, source):
+    (figure,) = edited("source: Figure 1", f"source: {source}").file.figures
+    assert figure.source == source.strip("'")
 
 
 def test_an_unknown_scale_or_variant_names_the_nearest(paper):

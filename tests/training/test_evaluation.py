@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from cai_keras.cli import train as cli_train
+from cai_keras.cli import evaluate as cli_evaluate
 from cai_keras.errors import RunError, UsageError
 from cai_keras.reporting.record import Metric, read_record
 from cai_keras.training import evaluation
@@ -144,11 +144,11 @@ def test_cai_evaluate_takes_the_checkpoint_that_is_named(
     ranked_run, monkeypatch, name, step
 ):
     find, build = (lambda slug: ranked_run.paper), (lambda paper: ranked_run.build)
-    monkeypatch.setattr(cli_train.papers, "find_paper", find)
-    monkeypatch.setattr(cli_train.papers, "builder_of", build)
+    monkeypatch.setattr(cli_evaluate.papers, "find_paper", find)
+    monkeypatch.setattr(cli_evaluate.papers, "builder_of", build)
     before = set(ranked_run.folder.path.glob("evaluations/*.json"))
 
-    cli_train.evaluate(ranked_run.folder.path, checkpoint=name)
+    cli_evaluate.evaluate(ranked_run.folder.path, checkpoint=name)
 
     (path,) = set(ranked_run.folder.path.glob("evaluations/*.json")) - before
     metrics = read_record(path).metrics
@@ -159,7 +159,7 @@ def test_cai_evaluate_refuses_another_name(session):
     with pytest.raises(
         UsageError, match=r"--checkpoint: .*'bets'; did you mean 'best'"
     ):
-        cli_train.evaluate(session().folder.path, checkpoint="bets")
+        cli_evaluate.evaluate(session().folder.path, checkpoint="bets")
 
 
 def test_without_keep_best_there_is_no_best_checkpoint(session):

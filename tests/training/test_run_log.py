@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 
 from cai_keras.reporting.run_folder import RunFolder
-from cai_keras.training.run_log import RunLog, flatten
+from cai_keras.training.run_log import RunLog
 
 
 @pytest.fixture
@@ -93,20 +93,20 @@ def test_tensorboard_gets_the_same_scalars(folder):
     assert tf.make_ndarray(event.tensor_proto) == 0.25
 
 
-def test_none_is_written_as_a_word_for_the_hparams_page(folder):
+def test_hyperparameters_lie_above_the_metrics_that_belong_to_them(folder):
     log = RunLog(folder, 0)
-    values = {"model": {"norm": None, "units": 8, "sizes": [1, 2]}, "fast": True}
-    log.hyperparameters(values, "trial")
+    log.hyperparameters({"model.norm": "none", "model.units": 8, "fast": True})
+    log.scalars("test", 1, {"error": 0.5})
     log.close()
-    events = EventAccumulator(str(folder.tensorboard / "train")).Reload()
+    assert list((folder.tensorboard / "test").glob("*tfevents*"))
+    events = EventAccumulator(str(folder.tensorboard)).Reload()
     content = events.summary_metadata["_hparams_/session_start_info"]
-    found = metadata.parse_session_start_info_plugin_data(
-        content.plugin_data.content
-    ).hparams
-    assert found["model.norm"].string_value == "none"
-    assert found["model.units"].number_value == 8
-    assert found["model.sizes"].string_value == "[1, 2]"
-    assert found["fast"].bool_value is True
+    session = metadata.parse_session_start_info_plugin_data(content.plugin_data.content)
+    # TensorBoard names a session without a name as its run: one row for each seed.
+    assert session.group_name == ""
+    assert session.hparams["model.norm"].string_value == "none"
+    assert session.hparams["model.units"].number_value == 8
+    assert session.hparams["fast"].bool_value is True
 
 
 def test_messages_are_lines_with_a_time_and_are_appended(folder):
@@ -117,11 +117,6 @@ def test_messages_are_lines_with_a_time_and_are_appended(folder):
     lines = folder.log_path.read_text().splitlines()
     assert [line.partition(" ")[2] for line in lines] == ["one", "two"]
     assert all(line.partition(" ")[0].endswith("+00:00") for line in lines)
-
-
-def test_flatten_joins_keys_with_dots():
-    nested = {"a": {"b": {"c": 1}, "d": []}, "e": None}
-    assert flatten(nested) == {"a.b.c": 1, "a.d": [], "e": None}
 
 
 def test_a_value_that_is_not_finite_is_written_as_it_is(folder):

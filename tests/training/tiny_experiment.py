@@ -36,6 +36,8 @@ claims:
      value: 1.0, tolerance: 0.5, source: Table 1}
   - {id: width_helps, kind: effect, variant: wide, baseline: narrow, metric: test/error,
      better: lower, margin: 0.0, published: null, source: Table 2}
+figures:
+  - {id: line, of: run, source: Figure 1, caption: An empty square.}
 base:
   seeds: [0, 1]
   data: {spec: "embedded:points", batch_size: 4, crop: {name: center, side: 8}}

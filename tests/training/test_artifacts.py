@@ -1,0 +1,85 @@
+"""What a finished run leaves beside its record: here, its embeddings."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+
+from cai_keras.errors import RunError
+from cai_keras.reporting.projector import Embeddings
+from cai_keras.training.run_log import RunLog
+
+
+def _with_embeddings(**embeddings):
+    def change(experiment):
+        return dataclasses.replace(experiment, embeddings=embeddings)
+
+    return change
+
+
+def test_a_run_writes_its_embeddings_for_the_projector(tiny, paper, tmp_path):
+    vectors = np.array([[1.0, 2.0], [3.0, 4.0]])
+    points = Embeddings(vectors, {"label": ["a", "b"]})
+    change = _with_embeddings(points=lambda: points)
+    session = tiny.Session(paper, tmp_path / "runs", change)
+
+    session.run("train.steps=2")
+
+    folder = session.folder.tensorboard / "embeddings"
+    config = (folder / "projector_config.pbtxt").read_text()
+    (entry,) = text_format.Parse(config, ProjectorConfig()).embeddings
+    assert entry.tensor_name == "points"
+    np.testing.assert_array_equal(np.loadtxt(folder / entry.tensor_path), vectors)
+
+
+def test_embeddings_are_those_of_the_trained_weights(tiny, paper, tmp_path):
+    seen = []
+
+    def compute():
+        seen.append(tiny.state_of(session.experiment))
+        return Embeddings(np.ones((1, 1)))
+
+    session = tiny.Session(paper, tmp_path / "runs", _with_embeddings(points=compute))
+
+    session.run("train.steps=2")
+
+    (state,) = seen
+    tiny.assert_same_state(state, session.state)
+
+
+def test_a_run_without_embeddings_has_no_folder_for_them(tiny, paper, tmp_path):
+    session = tiny.Session(paper, tmp_path / "runs")
+
+    session.run("train.steps=2")
+
+    assert not (session.folder.tensorboard / "embeddings").exists()
+
+
+def test_an_experiment_that_cannot_compute_them_fails_as_a_run(tiny, paper, tmp_path):
+    # As any other error after training: the record says what and where.
+    change = _with_embeddings(points=lambda: Embeddings(np.ones(3)))
+    session = tiny.Session(paper, tmp_path / "runs", change)
+
+    with pytest.raises(RunError, match="vectors: expected"):
+        session.run("train.steps=2")
+
+    assert session.record.state == "failed"
+    assert "vectors: expected (n, d)" in session.record.reason
+
+
+def test_hyperparameters_of_a_run_name_seed_variant_and_scale(
+    tiny, paper, tmp_path, monkeypatch
+):
+    written = []
+    monkeypatch.setattr(
+        RunLog, "hyperparameters", lambda self, values: written.append(values)
+    )
+
+    tiny.Session(paper, tmp_path / "runs").run("train.steps=2")
+
+    (values,) = written
+    found = {key: values[key] for key in ("Paper", "Scale", "Seed", "Variant")}
+    assert found == {"Paper": "tiny", "Scale": "paper", "Seed": 0, "Variant": "narrow"}
+    assert values["train.steps"] == 2
