@@ -1,0 +1,1 @@
+"""Networks that several papers share, as functions that extend a Keras graph."""
