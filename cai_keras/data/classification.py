@@ -1,27 +1,56 @@
 """Labelled images that fit in memory, in an order that any step can start from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from cai_keras.data import source
+from cai_keras.data.builders.cifar10_jpeg import Cifar10Jpeg
+from cai_keras.data.builders.idx_images import IdxImages, find_file, name_of
 from cai_keras.data.loaded import LoadedData
-from cai_keras.data.source import open_catalogue, open_embedded, read_split
+from cai_keras.data.source import (
+    open_catalogue,
+    open_embedded,
+    open_folder,
+    read_split,
+)
 from cai_keras.data.spec import DataSpec
 from cai_keras.data.step_batches import StepBatches
-from cai_keras.errors import UsageError
+from cai_keras.errors import DataError, UsageError
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """A split: float32 images (n, height, width, channels) in [0, 1], int32 labels."""
+    """A split: uint8 images (n, height, width, channels), int32 labels (n,)."""
 
     images: np.ndarray
     labels: np.ndarray
 
+    @property
+    def pixels(self) -> np.ndarray:
+        """The images as float32 in [0, 1]: four times the memory."""
+        return self.images.astype(np.float32) / 255
+
+    def first(self, count: int | None) -> "LabelledImages":
+        """The first images in stored order, or all of them.
+
+        Raises:
+            UsageError: there are fewer.
+        """
+        if count is None:
+            return self
+        if not 0 < count <= len(self.labels):
+            raise UsageError(
+                f"{count} images asked for, expected 1 to {len(self.labels)}"
+            )
+        return LabelledImages(self.images[:count], self.labels[:count])
+
     def batches(self, batch_size: int, seed: int) -> StepBatches:
-        """Endless shuffled batches of {"image", "label"}.
+        """Endless shuffled batches of {"image", "label"}, images in [0, 1].
 
         Every epoch visits each example once, in an order of its own; batches run
         over the ends of epochs, so that all of them are full.
@@ -32,7 +61,7 @@ class LabelledImages:
         def make(step, rows):
             index = shuffled_indices(step * batch_size + rows, count, seed)
             return {
-                "image": tf.gather(images, index),
+                "image": tf.cast(tf.gather(images, index), tf.float32) / 255,
                 "label": tf.gather(labels, index),
             }
 
@@ -48,17 +77,55 @@ class Classification:
     info: LoadedData
 
 
+@lru_cache(maxsize=2)  # variants and seeds share it
 def load_classification(spec_text: str) -> Classification:
-    """Reads an embedded or TFDS set with features `image` and `label`."""
+    """Reads a set with features `image` and `label`, whatever the kind of its spec.
+
+    A folder holds CIFAR-10 as JPEG files in `train.zip` and `test.zip`, or the IDX
+    files of MNIST or one of its relatives. The content decides the name.
+
+    Raises:
+        DataError, UsageError: what is missing or damaged, and the fix.
+    """
     spec = DataSpec.parse(spec_text)
     if spec.kind == "folder":
-        raise UsageError(f"data spec {spec}: expected tfds:NAME or embedded:NAME")
+        return _load_folder(spec.folder)
     builder = (open_embedded if spec.kind == "embedded" else open_catalogue)(spec)
     if not {"image", "label"} <= set(builder.info.features):
         raise UsageError(f"data spec {spec}: has no features image and label")
+    return _classification(builder, builder.name)
+
+
+def problems_of(spec_text: str) -> list[str]:
+    """What keeps a spec from being read, each with its fix; reads a folder's files."""
+    if DataSpec.parse(spec_text).kind != "folder":
+        return source.problems_of(spec_text)
+    try:
+        load_classification(spec_text)
+    except DataError as error:
+        return [str(error)]
+    return []
+
+
+def _load_folder(folder: Path) -> Classification:
+    if (folder / "train.zip").exists():
+        return _classification(open_folder(Cifar10Jpeg, folder), "cifar10_jpeg")
+    try:
+        find_file(folder, "train-images-idx3-ubyte")
+    except DataError:
+        raise DataError(
+            f"{folder}: expected train.zip and test.zip with CIFAR-10 as JPEG files, "
+            "or train-images-idx3-ubyte.gz and the three other IDX files of MNIST"
+        ) from None
+    found = _classification(open_folder(IdxImages, folder), "idx_images")
+    parts = [a for s in (found.train, found.test) for a in (s.images, s.labels)]
+    return replace(found, info=replace(found.info, name=name_of(parts)))
+
+
+def _classification(builder: tfds.core.DatasetBuilder, name: str) -> Classification:
     train, test = (_read(builder, split) for split in ("train", "test"))
     examples = {"train": len(train.labels), "test": len(test.labels)}
-    info = LoadedData(builder.name, str(builder.version), examples)
+    info = LoadedData(name, str(builder.version), examples)
     return Classification(train, test, info)
 
 
@@ -88,5 +155,7 @@ def shuffled_indices(positions, count: int, seed: int) -> tf.Tensor:
 
 def _read(builder: tfds.core.DatasetBuilder, split: str) -> LabelledImages:
     rows = list(tfds.as_numpy(read_split(builder, split)))
-    images = np.stack([row["image"] for row in rows]).astype(np.float32) / 255
+    if not rows:
+        raise DataError(f"{builder.name}: split {split!r} is empty")
+    images = np.stack([row["image"] for row in rows])
     return LabelledImages(images, np.array([row["label"] for row in rows], np.int32))

@@ -21,12 +21,13 @@ import tensorflow_datasets as tfds
 
 from cai_keras.data.builders.digits import Digits
 from cai_keras.data.builders.glyphs import Glyphs
+from cai_keras.data.builders.shapes import Shapes
 from cai_keras.data.spec import DataSpec
 from cai_keras.errors import DataError, UsageError, choose
 
 _LOG = logging.getLogger(__name__)
 
-EMBEDDED = {"glyphs": Glyphs, "digits": Digits}
+EMBEDDED = {"glyphs": Glyphs, "digits": Digits, "shapes": Shapes}
 
 
 def data_root() -> Path:

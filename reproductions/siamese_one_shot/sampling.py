@@ -10,6 +10,7 @@ from cai_keras.data.affine import (
     sample_affine,
 )
 from cai_keras.data.classification import shuffled_indices
+from cai_keras.data.row_random import RowRandom
 from cai_keras.data.step_batches import StepBatches
 from cai_keras.errors import UsageError
 
@@ -122,12 +123,7 @@ def group_batches(
     largest = int(drawings.sizes.max())
 
     def make(step, rows):
-        def uniform(index, shape, **options):
-            # Drawn for the whole batch: a replica's rows are those of one device.
-            key = tf.random.fold_in(tf.constant([seed, index], tf.int32), step)
-            drawn = tf.random.stateless_uniform([num_groups, *shape], key, **options)
-            return tf.gather(drawn, rows)
-
+        uniform = RowRandom(seed, step, rows, num_groups).uniform
         alphabet = uniform(0, [], maxval=len(drawings.names), dtype=tf.int32)
         size = tf.gather(sizes, alphabet)[:, None]
         # The largest k of random scores: k distinct characters, uniformly.

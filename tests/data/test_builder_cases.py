@@ -6,10 +6,13 @@ import zipfile
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from image_files import idx, jpeg
 from PIL import Image
 
-from cai_keras.data.builders import glyphs
+from cai_keras.data.builders import glyphs, shapes
+from cai_keras.data.builders.cifar10_jpeg import Cifar10Jpeg
 from cai_keras.data.builders.digits import Digits
+from cai_keras.data.builders.idx_images import IdxImages
 from cai_keras.data.builders.omniglot_drawings import OmniglotDrawings
 from cai_keras.data.builders.omniglot_one_shot import OmniglotOneShot
 
@@ -38,15 +41,20 @@ def _tiny_archives(tmp_path_factory):
                 archive.writestr(training, _png(rng))
                 lines.append(f"{item} {training}")
             archive.writestr(f"run{run:02d}/class_labels.txt", "\n".join(lines))
-    for case in (DigitsCase, GlyphsCase, OmniglotDrawingsCase, OmniglotOneShotCase):
+    _write_labelled_images(folder)
+    for case in (
+        Cifar10JpegCase, DigitsCase, GlyphsCase, IdxImagesCase, OmniglotDrawingsCase,
+        OmniglotOneShotCase, ShapesCase,
+    ):  # fmt: skip
         case.EXAMPLE_DIR = str(folder)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _small_glyphs():
-    # Thirty alphabets take seconds; the generator is the same for two.
+def _small_sets():
+    # Whole sets take seconds; the generators are the same for a part.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(glyphs, "SPLITS", {"train": range(0, 1), "test": range(20, 21)})
+        patch.setattr(shapes, "SPLITS", {"train": 30, "test": 20})
         yield
 
 
@@ -54,6 +62,35 @@ def _png(rng):
     buffer = io.BytesIO()
     Image.fromarray(rng.random((105, 105)) < 0.9).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _write_labelled_images(folder):
+    """Two images of each split for the builders of classified images."""
+    rng = np.random.default_rng(3)
+    for number, (split, prefix) in enumerate((("train", "train"), ("test", "t10k"))):
+        with zipfile.ZipFile(folder / f"{split}.zip", "w") as archive:
+            for name in ("bird", "ship"):
+                level = int(rng.integers(256))
+                archive.writestr(f"{split}/{name}/0000.jpg", jpeg(level))
+        images = rng.integers(0, 256, (2, 28, 28))
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx(images))
+        labels = np.array([number, 7])
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(labels))
+
+
+class Cifar10JpegCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = Cifar10Jpeg
+    SPLITS = {"train": 2, "test": 2}  # noqa: RUF012
+
+
+class IdxImagesCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = IdxImages
+    SPLITS = {"train": 2, "test": 2}  # noqa: RUF012
+
+
+class ShapesCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = shapes.Shapes
+    SPLITS = {"train": 30, "test": 20}  # noqa: RUF012
 
 
 class DigitsCase(tfds.testing.DatasetBuilderTestCase):

@@ -9,9 +9,10 @@ import tensorflow as tf
 from cai_keras.data.classification import (
     LabelledImages,
     load_classification,
+    problems_of,
     shuffled_indices,
 )
-from cai_keras.errors import UsageError
+from cai_keras.errors import DataError, UsageError
 
 
 def indices(first_step, num_steps, batch_size, count, seed=0):
@@ -26,12 +27,10 @@ def indices(first_step, num_steps, batch_size, count, seed=0):
 
 @pytest.fixture
 def ten_images():
-    """Example i is a picture of i / 255 with label i."""
+    """Example i is a picture of the level i with label i."""
     labels = np.arange(10, dtype=np.int32)
-    images = np.repeat(labels[:, None], 4, axis=1).reshape(10, 2, 2, 1) / np.float32(
-        255
-    )
-    return LabelledImages(images, labels)
+    images = np.repeat(labels[:, None], 4, axis=1).reshape(10, 2, 2, 1)
+    return LabelledImages(images.astype(np.uint8), labels)
 
 
 def take(dataset, count):
@@ -126,14 +125,15 @@ def test_an_index_depends_on_its_own_position_alone():
     assert together.dtype == np.int64
 
 
-def test_digits_are_loaded_as_floats_and_labels():
+def test_digits_are_loaded_with_their_labels():
     loaded = load_classification("embedded:digits")
 
     assert loaded.train.images.shape == (1297, 8, 8, 1)
     assert loaded.test.images.shape == (500, 8, 8, 1)
-    assert loaded.train.images.dtype == np.float32
-    assert loaded.train.images.min() == 0
-    assert loaded.train.images.max() == 1
+    assert loaded.train.images.dtype == np.uint8
+    assert (loaded.train.images.min(), loaded.train.images.max()) == (0, 255)
+    assert loaded.train.pixels.dtype == np.float32
+    assert (loaded.train.pixels.min(), loaded.train.pixels.max()) == (0, 1)
     assert loaded.train.labels.dtype == np.int32
     assert set(loaded.test.labels) == set(range(10))
     # scikit-learn's set begins with 0 1 2 3.
@@ -147,9 +147,69 @@ def test_the_record_gets_name_version_and_counts():
     assert info.examples == {"train": 1297, "test": 500}
 
 
-def test_a_folder_has_no_labels(tmp_path):
-    with pytest.raises(UsageError, match="expected tfds:NAME or embedded:NAME"):
+def test_the_first_images_keep_their_order(ten_images):
+    first = ten_images.first(3)
+
+    np.testing.assert_array_equal(first.labels, [0, 1, 2])
+    np.testing.assert_array_equal(first.images[:, 0, 0, 0], [0, 1, 2])
+    assert ten_images.first(None) is ten_images
+
+
+@pytest.mark.parametrize("count", [0, 11, -1])
+def test_more_images_than_there_are_cannot_be_taken(ten_images, count):
+    with pytest.raises(UsageError, match=f"{count} images asked for, expected 1 to 10"):
+        ten_images.first(count)
+
+
+def test_a_folder_of_something_else_says_what_it_should_hold(tmp_path):
+    (tmp_path / "notes.txt").touch()
+
+    with pytest.raises(DataError, match=r"expected train\.zip .* IDX files") as caught:
         load_classification(f"folder:{tmp_path}")
+
+    assert str(tmp_path) in str(caught.value)
+    assert problems_of(f"folder:{tmp_path}") == [str(caught.value)]
+
+
+def test_a_folder_with_cifar_as_jpeg_is_a_set_of_its_own_name(cifar_folder):
+    loaded = load_classification(f"folder:{cifar_folder}")
+
+    # A stand-in: the pixels are not CIFAR-10's, and there are 20 of them.
+    assert loaded.info.name == "cifar10_jpeg"
+    assert loaded.info.examples == {"train": 20, "test": 10}
+    assert loaded.train.images.shape == (20, 32, 32, 3)
+    # Classes take turns; class c is a picture of the level 20 c.
+    np.testing.assert_array_equal(loaded.train.labels, [*range(10), *range(10)])
+    levels = loaded.train.images.mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(levels, 20 * loaded.train.labels, atol=3)
+    assert problems_of(f"folder:{cifar_folder}") == []
+
+
+def test_a_folder_of_idx_files_is_named_after_its_content(idx_folder):
+    loaded = load_classification(f"folder:{idx_folder}")
+
+    assert loaded.info.name == "idx_images"  # MNIST has other pixels
+    assert loaded.info.examples == {"train": 12, "test": 4}
+    np.testing.assert_array_equal(loaded.train.labels, np.arange(12) % 10)
+    np.testing.assert_array_equal(loaded.train.images[7, :, :, 0], 7)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("folder", "name", "train", "test"),
+    [
+        ("mnist", "mnist", 60_000, 10_000),
+        ("fashion_mnist", "fashion_mnist", 60_000, 10_000),
+        ("cifar10", "cifar10_jpeg", 50_000, 5_000),
+    ],
+)
+def test_real_sets_are_recognised(real_data, folder, name, train, test):
+    loaded = load_classification(f"folder:{real_data / folder}")
+
+    assert loaded.info.name == name
+    assert loaded.info.examples == {"train": train, "test": test}
+    counts = np.bincount(loaded.test.labels, minlength=10)
+    assert counts.min() > 0.8 * test / 10
 
 
 def test_a_set_without_labels_is_refused():

@@ -34,7 +34,7 @@ def services():
 def batches():
     """Shuffled batches of examples whose pictures are their labels."""
     labels = np.arange(COUNT, dtype=np.int32)
-    images = LabelledImages(labels[:, None, None, None].astype(np.float32), labels)
+    images = LabelledImages(labels[:, None, None, None].astype(np.uint8), labels)
     return images.batches(SIZE, seed=2)
 
 

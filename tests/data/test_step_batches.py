@@ -70,7 +70,7 @@ def test_a_slow_batch_is_not_overtaken_by_the_next_one():
 def images_of(count):
     """Example i is a picture of i with label i."""
     labels = np.arange(count, dtype=np.int32)
-    return LabelledImages(labels[:, None, None, None].astype(np.float32), labels)
+    return LabelledImages(labels[:, None, None, None].astype(np.uint8), labels)
 
 
 @settings(max_examples=25, deadline=None)
