@@ -1,6 +1,6 @@
 """`cai data list`, `cai data prepare`, `cai data doctor`, `cai data serve`."""
 
-import contextlib
+import signal
 import threading
 from typing import Annotated
 
@@ -44,16 +44,19 @@ def serve(
 ) -> None:
     """Compute input pipelines for `--set train.data_service=[grpc://HOST:PORT]`.
 
-    Runs until Ctrl-C. Anyone who reaches the port can use it: keep it in a closed
-    network.
+    Runs until Ctrl-C or SIGTERM. Anyone who reaches the port can use it: keep it in
+    a closed network.
     """
     load_tensorflow()
     from cai_keras.data.service import serve as start
 
+    asked = threading.Event()
+    # By name: a shell lets processes in the background ignore Ctrl-C.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: asked.set())
     dispatcher, worker = start(port)
     console.print(f"serving at {dispatcher.target}", markup=False, highlight=False)
-    with contextlib.suppress(KeyboardInterrupt):
-        threading.Event().wait()  # dispatcher.join() would not hear Ctrl-C
+    asked.wait()  # dispatcher.join() would hear no signal
     del worker, dispatcher  # stops them, the worker first
 
 

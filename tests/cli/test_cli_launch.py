@@ -158,7 +158,7 @@ def test_the_chief_alone_writes_records_and_speaks(undisturbed):
     output = run.path.parents[3]
     assert list(output.rglob("record.json")) == [run.record_path]
     assert {path.name for path in output.iterdir()} == {
-        PAPER, "TABLE.md", "table.csv"
+        PAPER, "TABLE.md", "summary", "table.csv"
     }  # fmt: skip
     assert list(output.rglob("seed*")) == [run.path]
     events = list((run.tensorboard / "train").glob("events*"))
