@@ -131,7 +131,7 @@ def main() -> None:
     arguments = json.loads(sys.argv[1])
     reporter = PipeReporter(int(os.environ["CAI_EVENTS"]))
     try:
-        record = _train_again_planned(arguments, reporter)
+        record = _train(arguments, reporter)
     except CaiError as error:
         reporter.write(event="failed", text=one_line(str(error)))
         raise SystemExit(error.exit_code) from None
@@ -140,7 +140,8 @@ def main() -> None:
     reporter.write(event="done", text=result_text(record))
 
 
-def _train_again_planned(arguments: dict[str, Any], reporter: PipeReporter) -> Record:
+def planned_again(arguments: dict[str, Any]) -> PlannedRun:
+    """The run of `process_arguments`, in another process."""
     (run,) = plan_runs(
         [papers.find_paper(arguments["paper"])],
         arguments["scale"],
@@ -150,7 +151,11 @@ def _train_again_planned(arguments: dict[str, Any], reporter: PipeReporter) -> R
         [arguments["seed"]],
         Path(arguments["output"]),
     )
-    profile = arguments["profile"]
+    return run
+
+
+def _train(arguments: dict[str, Any], reporter: PipeReporter) -> Record:
+    run, profile = planned_again(arguments), arguments["profile"]
     options = RunOptions(
         arguments["strategy"],
         None if profile is None else (profile[0], profile[1]),

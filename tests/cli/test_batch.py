@@ -15,7 +15,11 @@ from cai_keras.cli import papers
 from cai_keras.cli.batch import Batch
 from cai_keras.cli.plan import plan_runs
 from cai_keras.cli.run_status import RunStatus, count_states
-from cai_keras.cli.single_run import RunOptions, process_arguments
+from cai_keras.cli.single_run import (
+    RunOptions,
+    planned_again,
+    process_arguments,
+)
 from cai_keras.reporting.record import read_record, write_record
 from cai_keras.reporting.run_folder import RunFolder
 
@@ -191,15 +195,7 @@ def test_the_arguments_of_a_process_plan_the_same_run_again(tmp_path):
     )
 
     arguments = process_arguments(run, True, RunOptions("mirrored", (2, 4), 2, 1))
-    (again,) = plan_runs(
-        [papers.find_paper(arguments["paper"])],
-        arguments["scale"],
-        [arguments["variant"]],
-        arguments["data"],
-        arguments["changes"],
-        [arguments["seed"]],
-        Path(arguments["output"]),
-    )
+    again = planned_again(arguments)
 
     assert json.loads(json.dumps(arguments)) == {**arguments, "profile": [2, 4]}
     assert again.folder == run.folder

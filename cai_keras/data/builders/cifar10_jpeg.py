@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from cai_keras.data.archive import open_archive, read_member
+from cai_keras.data.builders.labelled_features import labelled_features
 from cai_keras.errors import DataError
 
 # In the order of the labels of CIFAR-10 itself.
@@ -35,15 +36,7 @@ class Cifar10Jpeg(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description=__doc__,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(
-                        shape=(SIDE, SIDE, 3), encoding_format="jpeg"
-                    ),
-                    "label": tfds.features.ClassLabel(names=list(CLASSES)),
-                }
-            ),
-            supervised_keys=("image", "label"),
+            **labelled_features((SIDE, SIDE, 3), "jpeg", names=list(CLASSES)),
             homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
             citation="Krizhevsky: Learning Multiple Layers of Features from Tiny "
             "Images. Technical report, 2009",

@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
+from cai_keras.data.builders.labelled_features import labelled_features
+
 _NUM_TRAIN = 1_297  # leaves 500 for the test
 
 
@@ -18,15 +20,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description=__doc__,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(
-                        shape=(8, 8, 1), encoding_format="png"
-                    ),
-                    "label": tfds.features.ClassLabel(num_classes=10),
-                }
-            ),
-            supervised_keys=("image", "label"),
+            **labelled_features((8, 8, 1), "png", num_classes=10),
             homepage="https://scikit-learn.org",
             citation="Alpaydin, Kaynak: Cascading classifiers. Kybernetika 34, 1998",
             disable_shuffling=True,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
+from cai_keras.data.builders.labelled_features import labelled_features
 from cai_keras.errors import DataError
 
 # Split -> how its files begin.
@@ -37,15 +38,7 @@ class IdxImages(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description=__doc__,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(
-                        shape=(28, 28, 1), encoding_format="png"
-                    ),
-                    "label": tfds.features.ClassLabel(num_classes=10),
-                }
-            ),
-            supervised_keys=("image", "label"),
+            **labelled_features((28, 28, 1), "png", num_classes=10),
             homepage="https://yann.lecun.org/exdb/mnist/",
             citation="LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied "
             "to document recognition. Proc. IEEE, 1998",

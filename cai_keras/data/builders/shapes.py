@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw, ImageFilter
 
+from cai_keras.data.builders.labelled_features import labelled_features
+
 SIDE = 32
 CLASSES = (
     "circle", "square", "triangle", "plus", "star", "ring", "diamond", "bars",
@@ -27,15 +29,7 @@ class Shapes(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description=__doc__,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(
-                        shape=(SIDE, SIDE, 3), encoding_format="png"
-                    ),
-                    "label": tfds.features.ClassLabel(names=list(CLASSES)),
-                }
-            ),
-            supervised_keys=("image", "label"),
+            **labelled_features((SIDE, SIDE, 3), "png", names=list(CLASSES)),
             disable_shuffling=True,
         )
 
