@@ -22,6 +22,10 @@ from cai_keras.data.source import data_root, open_catalogue
 from cai_keras.data.spec import DataSpec
 from cai_keras.errors import DataError, UsageError
 
+_ATTEMPTS = 10
+# Streams of a row's random numbers.
+_AREA, _ASPECT, _CORNER, _FLIP, _ANGLE, _JITTER = range(6)
+
 
 @dataclass(frozen=True)
 class EncodedImages:
@@ -108,8 +112,7 @@ def open_imagenet(spec_text: str) -> Imagenet:
         raise UsageError(f"data spec {spec}: expected tfds:NAME for images on disk")
     builder = open_catalogue(spec)
     features = builder.info.features
-    image = features.get("image")
-    if not isinstance(image, tfds.features.Image) or "label" not in features:
+    if not {"image", "label"} <= set(features):
         raise UsageError(f"data spec {spec}: has no features image and label")
     train, test = (_open_split(builder, split) for split in ("train", "validation"))
     examples = {"train": len(train), "test": len(test)}
@@ -167,26 +170,43 @@ def view_for_training(
     Returns:
         float32 (side, side, 3), 0 to 255 less the channel mean.
     """
-    full_range = {"minval": None, "maxval": None, "dtype": tf.int32}
-    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
-        tf.image.extract_jpeg_shape(encoded),
-        # The whole image is the object; no crop covers too little of it.
-        tf.constant([0.0, 0.0, 1.0, 1.0], shape=[1, 1, 4]),
-        seed=random.uniform(0, [2], **full_range)[0],
-        min_object_covered=0.0,
-        aspect_ratio_range=view.aspect,
-        area_range=view.area,
-    )
-    window = tf.concat([begin[:2], size[:2]], axis=0)
+    window = sample_window(tf.image.extract_jpeg_shape(encoded), view, random)
     image = tf.image.decode_and_crop_jpeg(encoded, window, channels=3)
     image = tf.image.resize(image, [view.side, view.side])
-    is_flipped = random.uniform(1)[0] < 0.5
+    is_flipped = random.uniform(_FLIP)[0] < 0.5
     image = tf.where(is_flipped, image[:, ::-1], image) - tf.constant(view.channel_mean)
     if view.rotation_degrees:
         image = _turn(image, view.rotation_degrees, random)
     if view.jitter:
-        image += random.uniform(3, [3], minval=-view.jitter, maxval=view.jitter)[0]
+        ends = {"minval": -view.jitter, "maxval": view.jitter}
+        image += random.uniform(_JITTER, [3], **ends)[0]
     return tf.ensure_shape(image, [view.side, view.side, 3])
+
+
+def sample_window(shape: tf.Tensor, view: TrainingView, random: RowRandom) -> tf.Tensor:
+    """The crop of a training image: top, left, height and width, int32 (4,).
+
+    Szegedy et al. 2015, Section 6: the area is even between the two shares, and so is
+    the aspect here. The first of ten tries that fits is taken, else the whole image.
+    (TensorFlow's own `sample_distorted_bounding_box` is even in the side, not the area:
+    its crops are smaller.)
+
+    Args:
+        shape: of the image, int32, height and width first.
+        random: of one row.
+    """
+    sides = tf.cast(shape[:2], tf.float32)
+    low, high = view.area
+    area = random.uniform(_AREA, [_ATTEMPTS], minval=low, maxval=high)[0]
+    low, high = view.aspect
+    aspect = random.uniform(_ASPECT, [_ATTEMPTS], minval=low, maxval=high)[0]
+    area *= tf.reduce_prod(sides)
+    tries = tf.round(tf.sqrt(tf.stack([area / aspect, area * aspect], axis=1)))
+    fits = tf.reduce_all((tries >= 1) & (tries <= sides), axis=1)
+    tries = tf.concat([tf.boolean_mask(tries, fits), sides[None]], axis=0)
+    size = tries[0]
+    corner = tf.floor(random.uniform(_CORNER, [2])[0] * (sides - size + 1))
+    return tf.cast(tf.concat([corner, size], axis=0), tf.int32)
 
 
 def view_for_evaluation(encoded: tf.Tensor, view: EvaluationView) -> tf.Tensor:
@@ -210,7 +230,7 @@ def view_for_evaluation(encoded: tf.Tensor, view: EvaluationView) -> tf.Tensor:
 
 def _turn(image: tf.Tensor, degrees: float, random: RowRandom) -> tf.Tensor:
     """Turned about its middle; corners that come from outside are 0, the mean."""
-    angle = random.uniform(2, minval=-degrees, maxval=degrees)[0] * (math.pi / 180)
+    angle = random.uniform(_ANGLE, minval=-degrees, maxval=degrees)[0] * (math.pi / 180)
     cosine, sine = tf.cos(angle), tf.sin(angle)
     rows = [[cosine, -sine, 0.0], [sine, cosine, 0.0]]
     return apply_affine(image[None], tf.convert_to_tensor(rows)[None])[0]

@@ -19,6 +19,7 @@ from pathlib import Path
 import absl.logging
 import tensorflow_datasets as tfds
 
+from cai_keras.data.builders import kinetics400  # noqa: F401  (TFDS finds it by name)
 from cai_keras.data.builders.digits import Digits
 from cai_keras.data.builders.glyphs import Glyphs
 from cai_keras.data.builders.shapes import Shapes

@@ -90,7 +90,8 @@ class Bottleneck:
         projection_size: kernel of the projection where the map shrinks (SENet-154: 3).
         branch_end: function (map, name) -> map before the sum, e.g. squeeze and
             excitation.
-        frames: function block index -> temporal size of the first kernel (I3D).
+        frames, middle_frames: function block index -> temporal size of the first and
+            of the 3x3 kernel (I3D).
     """
 
     convolutions: Convolutions
@@ -101,6 +102,7 @@ class Bottleneck:
     projection_size: int = 1
     branch_end: Callable | None = None
     frames: Callable[[int], int] = lambda index: 1
+    middle_frames: Callable[[int], int] = lambda index: 1
 
     def __call__(self, x, filters: int, stride: int, index: int, name: str):
         """Extends the graph by block number `index` of a stage."""
@@ -117,8 +119,9 @@ class Bottleneck:
         )  # fmt: skip
         branch = ops.relu(make.normalise(branch, f"{name}_norm1"))
         branch = make.convolve(
-            branch, width, 3, f"{name}_conv2", middle, groups=self.groups
-        )
+            branch, width, 3, f"{name}_conv2", middle, groups=self.groups,
+            frames=self.middle_frames(index),
+        )  # fmt: skip
         branch = ops.relu(make.normalise(branch, f"{name}_norm2"))
         branch = make.convolve(branch, filters, 1, f"{name}_conv3")
         branch = make.normalise(branch, f"{name}_norm3")

@@ -45,7 +45,9 @@ class EffectClaim(_Strict):
     Judged at every scale and on every data set from seeds that both variants ran.
 
     Attributes:
-        margin: in the metric's unit; 0 claims only the direction.
+        margin: in the metric's unit; 0 claims only the direction, -3 that the variant
+            is worse by less than 3. Two claims, one in each direction, with a negative
+            margin claim that two variants are alike.
         published: the paper's own difference in the direction of `better`, or null
             where the paper prints none.
     """
@@ -56,7 +58,7 @@ class EffectClaim(_Strict):
     baseline: str
     metric: str
     better: Literal["higher", "lower"]
-    margin: Annotated[float, Field(ge=0)]
+    margin: Annotated[float, Field(allow_inf_nan=False)]
     published: float | None
     source: str
 

@@ -148,8 +148,7 @@ def _claim_cards(claims: Sequence[Any], rows: Sequence[Row]) -> list[ClaimCard]:
 
 def _claim_card(claim: Any, rows: Sequence[Row]) -> ClaimCard:
     if isinstance(claim, EffectClaim):
-        margin = f" by more than {claim.margin:g}" if claim.margin else ""
-        demand = f"{claim.variant} better than {claim.baseline}{margin}"
+        demand = _effect(claim)
         if claim.published is not None:
             demand += f"; published {claim.published:+g}"
     else:
@@ -161,6 +160,14 @@ def _claim_card(claim: Any, rows: Sequence[Row]) -> ClaimCard:
         source=claim.source,
         outcomes=[_outcome(row, claim.source) for row in rows if row.claim == claim.id],
     )
+
+
+def _effect(claim: EffectClaim) -> str:
+    margin = f" by more than {claim.margin:g}" if claim.margin else ""
+    relation = "better"
+    if claim.margin < 0:
+        relation, margin = "worse", f" by less than {-claim.margin:g}"
+    return f"{claim.variant} {relation} than {claim.baseline}{margin}"
 
 
 def _other_cards(claims: Sequence[Any], rows: Sequence[Row]) -> list[ClaimCard]:

@@ -1,12 +1,14 @@
 """A paper's `config.yaml`: strict models, and the recipe of one variant.
 
-A recipe is base, then one scale, then one variant, then `--set`, merged as
-`merging.py` says. `base` has every key; keys of `train` that have a default, because
-they are the engine's and not a paper's, may be left out and are filled in.
+A recipe is base, then one scale, then one variant, then what the variant says of that
+scale under its key `scales` (some have a data set and a schedule of their own), then
+`--set`, merged as `merging.py` says. `base` has every key; keys of `train` that have a
+default, because they are the engine's and not a paper's, may be left out and are
+filled in.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -160,8 +162,14 @@ class Paper:
         _known("scale", scale, self.file.scales)
         _known(f"{self.slug}: variant", variant, self.file.variants)
         values = _filled(copy.deepcopy(self.file.base))
-        for keys in (("scales", scale), ("variants", variant)):
-            layer = self.source.data[keys[0]][keys[1]] or {}
+        body = dict(self.source.data["variants"][variant])
+        own = body.pop("scales", {}).get(scale, {})
+        own_keys = ("variants", variant, "scales", scale)
+        for keys, layer in (
+            (("scales", scale), self.source.data["scales"][scale]),
+            (("variants", variant), body),
+            (own_keys, own),
+        ):
             values = _filled(merge(values, layer, self.source, keys))
         overrides = []
         if data is not None:
@@ -170,7 +178,7 @@ class Paper:
         for text in sets:
             values = _filled(apply_set(values, text))
             overrides.append(text)
-        layers = (("variants", variant), ("scales", scale), ("base",))
+        layers = (own_keys, ("variants", variant), ("scales", scale), ("base",))
         return Recipe(
             slug=self.slug,
             scale=scale,
@@ -245,7 +253,7 @@ def resolved_yaml(recipe: Recipe, seed: int) -> str:
     return yaml.safe_dump(document.model_dump(), sort_keys=False)
 
 
-def _known(what: str, name: str, choices: Mapping[str, Any]) -> None:
+def _known(what: str, name: str, choices: Iterable[str]) -> None:
     if name not in choices:
         raise UsageError(f"{what}: unknown name {name!r}; {nearest(name, choices)}")
 
@@ -272,6 +280,13 @@ def _check_structure(paper: Paper) -> None:
     for key in SCALES:
         if key not in file.scales:
             raise UsageError(f"{source.where(('scales',))}: {key!r} is missing")
+    for variant, body in file.variants.items():
+        own = body.get("scales", {})
+        where = source.where(("variants", variant, "scales"))
+        if not isinstance(own, Mapping):
+            raise UsageError(f"{where}: expected a mapping, found {own!r}")
+        for key in own:
+            _known(where, key, SCALES)
     for name in ("claims", "figures"):
         _check_ids(getattr(file, name), source, name)
     for index, claim in enumerate(file.claims):

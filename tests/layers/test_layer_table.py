@@ -15,9 +15,13 @@ import pytest
 from keras import ops
 
 import cai_keras.layers
+from cai_keras.layers.attention_mask import MASK_ACTIVATIONS, AttentionMask
 from cai_keras.layers.batch_normalization import BatchNormalization
+from cai_keras.layers.bilinear_resize import BilinearResize
 from cai_keras.layers.grouped_conv2d import GroupedConv2D
+from cai_keras.layers.mask_gate import GATES, MaskGate
 from cai_keras.layers.non_local import PAIRWISE_FORMS, NonLocal
+from cai_keras.layers.position_attention import POSITIONS, PositionAttention
 from cai_keras.layers.spatial_transformer import (
     TRANSFORMS,
     SpatialTransformer,
@@ -100,6 +104,23 @@ TABLE = {
             ((2, 5, 5, 2), (2, len(identity_parameters(name)))),
         )
         for name in TRANSFORMS
+    },
+    **{
+        f"position_attention_{name}": Row(
+            PositionAttention, {"position": name, "units": 6}, ((2, 3, 4, 8),)
+        )
+        for name in POSITIONS
+    },
+    "bilinear_resize": Row(BilinearResize, {"height": 7, "width": 2}, ((2, 4, 3, 5),)),
+    **{
+        f"attention_mask_{name}": Row(
+            AttentionMask, {"activation": name}, ((2, 4, 3, 5),)
+        )
+        for name in MASK_ACTIVATIONS
+    },
+    **{
+        f"mask_gate_{name}": Row(MaskGate, {"form": name}, ((2, 3, 4, 5), (2, 3, 4, 5)))
+        for name in GATES
     },
 }
 every_layer = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())

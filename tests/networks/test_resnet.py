@@ -181,6 +181,17 @@ def test_a_video_is_treated_frame_by_frame():
         np.testing.assert_allclose(found[:, number], expected, rtol=1e-4, atol=1e-5)
 
 
+def test_kernels_over_frames_are_inflated_where_asked():
+    inputs = keras.Input((4, 8, 8, 8))
+    block = Bottleneck(MAKE, frames=lambda i: 3, middle_frames=lambda i: 2 * i + 1)
+    network = keras.Model(inputs, block(inputs, 16, 2, 1, "block"))
+
+    sizes = [network.get_layer(f"block_conv{n}").kernel_size for n in (1, 2, 3)]
+
+    assert sizes == [(3, 1, 1), (3, 3, 3), (1, 1, 1)]
+    assert network.output_shape == (None, 4, 4, 4, 16)
+
+
 def test_kernels_start_with_the_deviation_of_fan_out():
     network = build_cifar_resnet(20, BasicBlock(MAKE, "pad"), MAKE)
 

@@ -69,6 +69,19 @@ class TestEffect:
         assert verdict.interval == pytest.approx((11 - HALF, 11 + HALF))
         assert (verdict.count, verdict.method) == (3, "t")
 
+    @pytest.mark.parametrize(
+        ("margin", "word"), [(-3.0, "holds"), (-1.0, "inconclusive")]
+    )
+    def test_a_negative_margin_claims_not_to_be_worse_by_as_much(
+        self, runs, margin, word
+    ):
+        # Differences -1, 0, 1: 0 +- 2.48, all above -3, not above -1.
+        verdict = judge_effect(
+            _effect_claim(margin=margin), runs(49, 50, 51), runs(50, 50, 50)
+        )
+
+        assert verdict.word == word
+
     def test_it_is_opposite_where_the_whole_interval_is_below_zero(self, runs):
         verdict = judge_effect(_effect_claim(), runs(50, 51, 52), runs(60, 62, 64))
 

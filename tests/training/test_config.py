@@ -83,6 +83,31 @@ def test_a_variant_wins_over_the_scale(edited):
     assert paper.recipe("small", "wide").train.steps == 5
 
 
+def test_a_variants_own_scale_wins_over_the_variant_at_that_scale_only(edited):
+    paper = edited(
+        "wide: {model: {units: 16}}",
+        "wide: {model: {units: 16}, scales: {small: {model: {units: 5}}}}",
+    )
+    assert paper.recipe("small", "wide").model.units == 5
+    assert paper.recipe("paper", "wide").model.units == 16
+
+
+@pytest.mark.parametrize(
+    ("scales", "message"),
+    [
+        ("{big: {}}", r"variants\.wide\.scales: unknown name 'big'"),
+        ("[small]", r"variants\.wide\.scales: expected a mapping"),
+        ("{small: {model: {unit: 5}}}", r"scales\.small\.model\.unit: unknown key"),
+    ],
+)
+def test_errors_in_a_variants_own_scale_say_where(edited, scales, message):
+    with pytest.raises(UsageError, match=message):
+        edited(
+            "wide: {model: {units: 16}}",
+            "wide: {model: {units: 16}, scales: " + scales + "}",
+        ).recipe("small", "wide")
+
+
 def test_set_wins_over_everything(paper):
     recipe = paper.recipe("small", "wide", sets=["model.units=3", "train.steps=7"])
     assert (recipe.model.units, recipe.train.steps) == (3, 7)
