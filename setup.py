@@ -51,6 +51,7 @@ setup(
         "dev": [
             "pytest>=8",
             "pytest-timeout",
+            "pytest-xdist>=3.5",
             "hypothesis>=6",
             "ruff>=0.9",
             "jax>=0.6",

@@ -15,26 +15,49 @@ from cai_keras.cli.output import console
 from cai_keras.reporting.measured import measured_rows
 from cai_keras.reporting.record import Record
 from cai_keras.reporting.table import COLUMNS, FOREIGN, Row
+from cai_keras.reporting.verdict import NOT_RUN
 
 _SHOWN = ("claim", "published", "ours", "count", "data", "protocol", "verdict")
-_PLACE = ("Paper", "Scale", "Data", "Metric")
+_PLACE = ("Scale", "Data", "Metric")
 
 
 def print_comparison(rows: Sequence[Row], records: Sequence[Record]) -> None:
-    """The claims, what needs saying about them, and what was measured."""
-    several = len({row.paper for row in rows}) > 1
-    columns = ("paper", *_SHOWN) if several else _SHOWN
-    headings = {key: COLUMNS[key] for key in columns}
-    if not _print_table(headings, [asdict(row) for row in rows]):
-        _print_lines(_claim_lines(rows))
-    else:
-        _print_lines(_remarks(rows))
+    """Paper by paper: its claims, what needs saying about them, what was measured."""
     measured = measured_rows(records)
-    if measured:
+    papers = dict.fromkeys([row.paper for row in rows])
+    papers.update(dict.fromkeys(row["Paper"] for row in measured))
+    for number, paper in enumerate(papers):
+        if number:
+            console.print()
+        _print_line(Text(paper, style="underline"))
+        _print_claims([row for row in rows if row.paper == paper])
+        _print_measured([row for row in measured if row["Paper"] == paper])
+
+
+def _print_claims(rows: Sequence[Row]) -> None:
+    """The claims of one paper; those without a run and a remark by name alone."""
+    names = [row.claim for row in rows if _says_nothing(row)]
+    shown = [row for row in rows if not _says_nothing(row)]
+    if shown:
+        headings = {key: COLUMNS[key] for key in _SHOWN}
+        if _print_table(headings, [asdict(row) for row in shown]):
+            _print_lines(_remarks(shown))
+        else:
+            _print_lines(_claim_lines(shown))
+    if names:
+        _print_line(Text(f"not run ({len(names)}): {', '.join(names)}"))
+
+
+def _print_measured(rows: Sequence[Mapping[str, str]]) -> None:
+    if rows:
         console.print()
-        headings = {key: key for key in measured[0]}
-        if not _print_table(headings, measured):
-            _print_lines(_measured_lines(measured))
+        headings = {key: key for key in rows[0] if key != "Paper"}
+        if not _print_table(headings, rows):
+            _print_lines(_measured_lines(rows))
+
+
+def _says_nothing(row: Row) -> bool:
+    return row.verdict == NOT_RUN and not row.note
 
 
 def _print_table(headings: Mapping[str, str], rows: Sequence[Mapping]) -> bool:
@@ -61,7 +84,11 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _print_lines(lines) -> None:
     for line in lines:
-        console.print(line, soft_wrap=not console.is_terminal)
+        _print_line(line)
+
+
+def _print_line(line: Text) -> None:
+    console.print(line, soft_wrap=not console.is_terminal)
 
 
 def _remarks(rows: Sequence[Row]) -> Iterator[Text]:
@@ -73,11 +100,7 @@ def _remarks(rows: Sequence[Row]) -> Iterator[Text]:
 
 def _claim_lines(rows: Sequence[Row]) -> Iterator[Text]:
     """Some lines for each row: claim and verdict, then the numbers, then the runs."""
-    paper = ""
     for row in rows:
-        if row.paper != paper:
-            paper = row.paper
-            yield Text(paper, style="underline")
         yield Text.assemble((row.claim, "bold"), ": ", (row.verdict, "bold"))
         count = f", n = {row.count}" if row.count else ""
         published = row.published

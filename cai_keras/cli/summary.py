@@ -10,6 +10,7 @@ from cai_keras.cli.report_view import print_comparison
 from cai_keras.reporting.atomic import write_atomic
 from cai_keras.reporting.damage import Findings, read_folder
 from cai_keras.reporting.table import Row, build_rows
+from cai_keras.reporting.verdict import NOT_RUN
 
 
 def write_summary(output: Path, chosen, scale: str) -> None:
@@ -25,11 +26,8 @@ def write_summary(output: Path, chosen, scale: str) -> None:
     write_tables(output, rows, found)
     slugs = {paper.slug for paper in chosen}
     shown = [row for row in rows if row.paper in slugs]
-    judged = [row for row in shown if row.verdict != "not run"]
-    if judged:
-        print_comparison(judged, found.records)
-    if len(judged) < len(shown):
-        console.print(f"{len(shown) - len(judged)} more claims are not run")
+    if scale != "smoke" or any(row.verdict != NOT_RUN for row in shown):
+        print_comparison(shown, [r for r in found.records if r.paper in slugs])
     if scale == "smoke":
         console.print("smoke runs check the wiring and never enter the table")
     say_damage(found.problems)

@@ -40,6 +40,7 @@ from cai_keras.reporting.hyperparameters import hyperparameters_of
 from cai_keras.reporting.metrics_csv import read_metrics
 from cai_keras.reporting.seeds import read_recipe, why_not_seeds
 from cai_keras.reporting.table import COLUMNS, Row
+from cai_keras.reporting.verdict import NOT_RUN
 
 SUMMARY = "summary"
 # The columns that fit a screen; `cai report` has all.
@@ -213,7 +214,7 @@ def _claims(rows: Sequence[Row]) -> list[Part]:
     return [
         Text(paper, to_markdown(members, columns))
         for paper, members in papers.items()
-        if any(row.verdict != "not run" for row in members)
+        if any(row.verdict != NOT_RUN for row in members)
     ]
 
 

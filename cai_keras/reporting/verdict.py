@@ -21,6 +21,8 @@ from cai_keras.reporting.comparability import (
 from cai_keras.reporting.record import Record
 from cai_keras.reporting.statistics import MOST_SEEDS, mean_interval, seeds_needed
 
+NOT_RUN = "not run"
+
 # A share of the numbers compared: 50.6 - 50.3 is a little more than 0.3.
 _ROUNDING = 1e-12
 
@@ -62,7 +64,7 @@ def judge_value(
         seeds: those that the paper's recipe asks for; all must be done.
     """
     if not records:
-        return Verdict("not run")
+        return Verdict(NOT_RUN)
     results = collect(claim.metric, records)
     if results.conflict:
         return Verdict("not comparable", note=results.conflict)
@@ -72,7 +74,7 @@ def judge_value(
     if broken:
         return Verdict("failed", **summary, note=_reason(broken[0], claim))
     if not values:
-        return Verdict("not run", note="no finished run")
+        return Verdict(NOT_RUN, note="no finished run")
     unlike = why_unlike_paper(claim.passport, results)
     if unlike:
         return Verdict("not comparable", **summary, note=unlike)
@@ -82,7 +84,7 @@ def judge_value(
     absent = sorted(set(seeds) - set(values))
     if absent:
         listed = ", ".join(map(str, absent))
-        return Verdict("not run", **summary, note=f"seeds missing: {listed}")
+        return Verdict(NOT_RUN, **summary, note=f"seeds missing: {listed}")
     distance = abs(summary["ours"] - claim.value)
     inside = distance <= claim.tolerance + _ROUNDING * abs(claim.value)
     return Verdict("reproduced" if inside else "outside tolerance", **summary)
@@ -108,7 +110,7 @@ def judge_effect(
     seeds = sorted(set(first) & set(second))
     if not seeds:
         both = bool(first and second)
-        return Verdict("not run", note="no seed in common" if both else "")
+        return Verdict(NOT_RUN, note="no seed in common" if both else "")
     differences = [sign * (first[seed] - second[seed]) for seed in seeds]
     summary = _summary(differences)
     rounding = _ROUNDING * max(map(abs, (*first.values(), *second.values())))

@@ -52,9 +52,13 @@ def build_networks(shape: tuple[int, int, int], num_classes: int, model) -> dict
 
 
 def build_localisation(
-    shape, transform: str, model, name="localisation"
+    shape, transform: str, model, name="localisation", start=None
 ) -> keras.Model:
-    """image -> theta, the identity before training: float32 (batch, parameters)."""
+    """image -> theta: float32 (batch, parameters).
+
+    Args:
+        start: theta before training; the identity's if None.
+    """
     image = keras.Input(shape, name="image")
     apply = choose("model.localisation", model.localisation, LOCALISATIONS)
     identity = identity_parameters(transform)

@@ -33,6 +33,9 @@ def named_choices(values, place=""):
     if isinstance(values, dict):
         for key, value in values.items():
             yield from named_choices(value, f"{place}.{key}")
+    elif isinstance(values, (list, tuple)):
+        for number, value in enumerate(values):
+            yield from named_choices(value, f"{place}.{number}")
     elif isinstance(values, (str, bool)) or values is None:
         yield place, values
 
