@@ -52,13 +52,9 @@ def build_networks(shape: tuple[int, int, int], num_classes: int, model) -> dict
 
 
 def build_localisation(
-    shape, transform: str, model, name="localisation", start=None
+    shape, transform: str, model, name="localisation"
 ) -> keras.Model:
-    """image -> theta: float32 (batch, parameters).
-
-    Args:
-        start: theta before training; the identity's if None.
-    """
+    """image -> theta, the identity before training: float32 (batch, parameters)."""
     image = keras.Input(shape, name="image")
     apply = choose("model.localisation", model.localisation, LOCALISATIONS)
     identity = identity_parameters(transform)
