@@ -65,14 +65,11 @@ def distort_by(name: str) -> Callable[[tf.Tensor, tf.Tensor, Any, Draws], Distor
 
 
 def similarity(digits, pool, settings, draws: Draws) -> Distorted:
-    """R and RTS: turned, scaled, and moved to where the scaled square is inside.
-
-    Or at most `beyond` pixels outside: then digits are cut off.
-    """
+    """R and RTS: turned, scaled, and moved to where the scaled square is inside."""
     limit = np.deg2rad(settings.degrees)
     angle = draws.uniform(0, -limit, limit)
     scale = draws.uniform(1, settings.scale_low, settings.scale_high)
-    room = (settings.side - scale * settings.digit_side) / 2 + settings.beyond
+    room = (settings.side - scale * settings.digit_side) / 2
     shift = room[:, None] * draws.uniform(2, -1.0, 1.0, [2])
     centre = (settings.side - 1) / 2 + shift
     return Distorted(_turned(digits, angle, scale, centre, settings), angle, centre)

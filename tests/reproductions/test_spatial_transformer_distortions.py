@@ -33,7 +33,7 @@ def settings(**changed):
     defaults = {
         "side": 7, "digit_side": 7, "degrees": 90.0, "scale_low": 0.5,
         "scale_high": 1.5, "patches": 0, "patch_side": 2, "corner_sigma": 1.0,
-        "control_sigma": 1.0, "beyond": 0.0,
+        "control_sigma": 1.0,
     }  # fmt: skip
     return SimpleNamespace(**{**defaults, **changed})
 
@@ -82,14 +82,6 @@ def test_a_shift_is_a_share_of_the_room_around_the_digit():
     np.testing.assert_allclose(found.image, expected, atol=1e-5)
     # The digit's middle: column 4 + 3, row 1 + 3.
     np.testing.assert_allclose(found.centre, [[7, 4]])
-
-
-def test_a_digit_may_be_beyond_the_image_where_the_task_says_so():
-    found = similar(digits(), shift=(1.0, 0.0), beyond=3.0)
-
-    expected = np.zeros((1, 7, 7, 1))
-    expected[:, :, 3:] = digits()[:, :, :4]
-    np.testing.assert_allclose(found.image, expected, atol=1e-5)
 
 
 def test_a_digit_of_twice_the_size_shows_every_pixel_at_every_second_one():
