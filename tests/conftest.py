@@ -12,17 +12,6 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 
-def pytest_collection_modifyitems(items):
-    """With pytest-xdist, a file is one process's: its tests share trained runs.
-
-    Of the file that goes through all papers, a paper's tests are.
-    """
-    for item in items:
-        parameters = getattr(item, "callspec", None)
-        paper = parameters.params.get("slug", "") if parameters else ""
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {paper}"))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def tfds_folder(tmp_path_factory):
     """Prepared data sets of this session; TFDS_DATA_DIR of the shell is kept."""

@@ -43,7 +43,7 @@ def run_cai(line: str, folder: Path) -> subprocess.CompletedProcess:
 def test_readme_has_exactly_two_set_up_commands():
     main_job, tests = set_up_commands()
     assert "cai train siamese_one_shot" in main_job
-    assert tests.endswith("-m pytest -n 2 --dist loadgroup")
+    assert tests.endswith("-m pytest -n 2 --dist loadfile")
 
 
 def test_ci_runs_the_test_command_of_the_readme():

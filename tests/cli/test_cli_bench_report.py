@@ -44,7 +44,7 @@ def test_the_reports_are_of_all_papers_and_records(measured):
     for row in written["rows"]:
         text = (kept / f"report.{row['format']}").read_text()
         assert len(text.encode()) == row["bytes"]
-        assert text.count("paper_19") > 1 or text.count(r"paper\_19") > 1
+        assert "paper_19" in text or r"paper\_19" in text
     rows = json.loads((kept / "report.json").read_text())
     # 10 value claims and 5 effect claims of each paper, on one data set.
     assert len(rows) == 15 * report.PAPERS
