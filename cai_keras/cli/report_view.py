@@ -36,7 +36,7 @@ def print_comparison(rows: Sequence[Row], records: Sequence[Record]) -> None:
 
 def _print_claims(rows: Sequence[Row]) -> None:
     """The claims of one paper; those without a run and a remark by name alone."""
-    names = [row.claim for row in rows if _says_nothing(row)]
+    names = [_place(row) for row in rows if _says_nothing(row)]
     shown = [row for row in rows if not _says_nothing(row)]
     if shown:
         headings = {key: COLUMNS[key] for key in _SHOWN}
@@ -45,7 +45,7 @@ def _print_claims(rows: Sequence[Row]) -> None:
         else:
             _print_lines(_claim_lines(shown))
     if names:
-        _print_line(Text(f"not run ({len(names)}): {', '.join(names)}"))
+        _print_line(Text(f"not run ({len(names)}): {'; '.join(names)}"))
 
 
 def _print_measured(rows: Sequence[Mapping[str, str]]) -> None:
@@ -94,8 +94,11 @@ def _print_line(line: Text) -> None:
 def _remarks(rows: Sequence[Row]) -> Iterator[Text]:
     for row in rows:
         if remark := _remark(row):
-            place = f"{row.claim}, {row.data}" if row.data else row.claim
-            yield Text(f"{place}: {remark}")
+            yield Text(f"{_place(row)}: {remark}")
+
+
+def _place(row: Row) -> str:
+    return f"{row.claim}, {row.data}" if row.data else row.claim
 
 
 def _claim_lines(rows: Sequence[Row]) -> Iterator[Text]:
