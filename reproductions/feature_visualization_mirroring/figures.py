@@ -112,7 +112,7 @@ def draw_floors(runs) -> Figure:
                       label=family)  # fmt: skip
         axis.set_xlabel("radius of the receptive field, pixels")
         axis.set_ylabel("test MSE on white noise (variance 1)")
-        axis.set_ylim(-0.03, 1.12)
+        axis.set_ylim(bottom=-0.03)
         axis.legend(fontsize=8, loc="lower left")
         axis.set_title(_floor_title(points, width), fontsize=9)
     return figure
