@@ -14,6 +14,7 @@ from cai_keras.reporting.style import COLOURS, RIGHT, WRONG, figure_style
 _ERROR = "test/top1_error_percent"
 _LOSS = "train/classifier/cross_entropy"
 _SHOWN_CLASSES = 4
+_COLUMNS = 4
 _SHAPES = ("circle", "square")
 
 
@@ -98,11 +99,16 @@ def draw_training_curves(runs) -> Figure:
     }
     if not pairs:
         raise NothingToDraw("no network was trained both with and without gates")
+    columns = min(len(pairs), _COLUMNS)
+    rows = -(-len(pairs) // columns)
     with figure_style():
         figure, axes = plt.subplots(
-            1, len(pairs), figsize=(3.6 * len(pairs), 3), squeeze=False
+            rows, columns, figsize=(3.6 * columns, 2.8 * rows), squeeze=False
         )
-        for axis, (network, pair) in zip(axes.flat, pairs.items(), strict=True):
+        for axis in axes.flat[len(pairs) :]:
+            axis.remove()
+        ordered = sorted(pairs.items(), key=_by_depth)
+        for axis, (network, pair) in zip(axes.flat, ordered, strict=False):
             for members, label in zip(pair, ("without", "with gates"), strict=True):
                 table = _losses(members)
                 (line,) = axis.plot(table.index, table.mean(axis=1), label=label)
@@ -112,7 +118,8 @@ def draw_training_curves(runs) -> Figure:
                 )  # fmt: skip
             axis.set_title(network, fontsize=9)
             axis.set_xlabel("step")
-        axes[0, 0].set_ylabel("training cross-entropy, nats")
+        for axis in axes[:, 0]:
+            axis.set_ylabel("training loss, nats")
         axes[0, 0].legend(fontsize=8)
         figure.suptitle(_data_name(runs[0].record), fontsize=9)
     return figure
@@ -178,6 +185,12 @@ def _by_network(runs: Iterable) -> dict[str, dict[int | None, list]]:
 
 
 _OTHER_RECIPES = ("_released", "_early")
+
+
+def _by_depth(item) -> tuple[str, int]:
+    """A key that puts resnet56 before resnet110."""
+    name = item[0].rstrip("0123456789")
+    return name, int(item[0][len(name) :] or 0)
 
 
 def _near_16(ratio: int) -> int:

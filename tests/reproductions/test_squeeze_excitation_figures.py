@@ -73,6 +73,20 @@ def test_a_wider_twin_is_the_same_networks_baseline(make_run):
     assert axis.get_title() == "convs"
 
 
+def test_panels_are_in_the_order_of_depth_and_wrap_after_four(make_run):
+    names = ["resnet110", "resnet56", "resnet20", "resnet9", "convs"]
+    runs = [
+        make_run(ratio, 9.0, network=name) for name in names for ratio in (None, 16)
+    ]
+
+    axes = figures.draw_training_curves(runs).axes
+
+    titles = [axis.get_title() for axis in axes]
+    assert titles == ["convs", "resnet9", "resnet20", "resnet56", "resnet110"]
+    tops = [round(axis.get_position().y1, 3) for axis in axes]
+    assert len(set(tops[:4])) == 1 and tops[4] < tops[0]
+
+
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
