@@ -84,7 +84,8 @@ def test_panels_are_in_the_order_of_depth_and_wrap_after_four(make_run):
     titles = [axis.get_title() for axis in axes]
     assert titles == ["convs", "resnet9", "resnet20", "resnet56", "resnet110"]
     tops = [round(axis.get_position().y1, 3) for axis in axes]
-    assert len(set(tops[:4])) == 1 and tops[4] < tops[0]
+    assert tops[:4] == [tops[0]] * 4
+    assert tops[4] < tops[0]
 
 
 @pytest.mark.parametrize(

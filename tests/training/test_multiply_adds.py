@@ -69,7 +69,8 @@ def test_every_operation_is_listed_under_its_layers_name():
 
     (first, small), (second, large) = multiply_adds_of(network)
 
-    assert "/a" in first and "/b" in second
+    assert "/a" in first
+    assert "/b" in second
     assert (small, large) == (8, 6)
 
 
@@ -80,9 +81,9 @@ def test_a_size_that_is_not_known_is_refused():
         count_multiply_adds(network)
 
 
-# He et al. 2016, Table 1, prints 1.8, 3.6, 3.8, 7.6 and 11.3 thousand millions. By hand,
-# 34 layers: 118,013,952 in the stem, 29 x 115,605,504 and 3 x 57,802,752 in the blocks,
-# 512,000 at the end.
+# He et al. 2016, Table 1, prints 1.8, 3.6, 3.8, 7.6 and 11.3 thousand millions. By
+# hand, 34 layers: 118,013,952 in the stem, 29 x 115,605,504 and 3 x 57,802,752 in the
+# blocks, 512,000 at the end.
 @pytest.mark.parametrize(
     ("depth", "block", "filters", "expected"),
     [
