@@ -13,9 +13,7 @@ def _count(network) -> int:
 
 
 # Each convolution has 9 x channels x filters numbers, and a bias for each filter.
-@pytest.mark.parametrize(
-    ("depth", "convolutions"), [(16, 14_714_688), (19, 20_024_384)]
-)
+@pytest.mark.parametrize(("depth", "expected"), [(16, 14_714_688), (19, 20_024_384)])
 def test_parameters_of_the_convolutions(depth, expected):
     inputs = keras.Input((32, 32, 3))
     network = keras.Model(inputs, apply_vgg_blocks(inputs, BLOCKS[depth]))
