@@ -19,6 +19,7 @@ from cai_keras.layers.attention_mask import MASK_ACTIVATIONS, AttentionMask
 from cai_keras.layers.batch_normalization import BatchNormalization
 from cai_keras.layers.bilinear_resize import BilinearResize
 from cai_keras.layers.grouped_conv2d import GroupedConv2D
+from cai_keras.layers.local_response_normalization import LocalResponseNormalization
 from cai_keras.layers.mask_gate import GATES, MaskGate
 from cai_keras.layers.non_local import PAIRWISE_FORMS, NonLocal
 from cai_keras.layers.position_attention import POSITIONS, PositionAttention
@@ -53,6 +54,11 @@ class Row:
 
 
 TABLE = {
+    "local_response_normalization": Row(
+        LocalResponseNormalization,
+        {"size": 3, "alpha": 0.5, "beta": 0.6, "bias": 2.0},
+        ((2, 4, 4, 6),),
+    ),
     "weighted_l1_similarity": Row(
         WeightedL1Similarity,
         {"kernel_regularizer": "l2", "bias_initializer": "ones"},
