@@ -5,6 +5,7 @@ from collections.abc import Callable
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from cai_keras.reporting.paper_figures import NothingToDraw
 from cai_keras.reporting.style import COLOURS, MUTED, figure_style
@@ -107,6 +108,10 @@ def draw_responses(runs) -> Figure:
             axis.set_title(f"m = {depth}", fontsize=9)
             axis.set_xlabel("stage")
         axes[0, 0].set_yscale("log")
+        # 0.5 and 2, not 5 x 10^-1 and 2 x 10^0.
+        axes[0, 0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes[0, 0].yaxis.set_major_formatter("{x:g}")
+        axes[0, 0].yaxis.set_minor_formatter(NullFormatter())
         axes[0, 0].set_ylabel("mean |feature| at its end")
         axes[0, 0].legend(fontsize=7)
         figure.suptitle(_title(runs), fontsize=9)
