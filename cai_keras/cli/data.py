@@ -81,6 +81,9 @@ def prepare(
         spec = DataSpec.parse(text)
         if spec.kind == "folder":
             raise UsageError(f"{spec}: a folder is read as it is; try cai data doctor")
+        if ":" not in target and _is_made_in_memory(target, spec):
+            console.print(f"made while training: {spec}", highlight=False)
+            continue
         if spec.kind == "tfds":
             console.print(f"downloading {spec}", highlight=False)
         prepare_one = (
@@ -114,6 +117,15 @@ def doctor(
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     if count:
         raise CaiError(f"{count} problems with data sets")
+
+
+def _is_made_in_memory(paper: str, spec) -> bool:
+    """Whether a paper makes this set itself: there is no builder to prepare."""
+    from cai_keras.data.source import EMBEDDED
+
+    if spec.kind != "embedded" or spec.value in EMBEDDED:
+        return False
+    return not papers.data_problems(papers.find_paper(paper))(str(spec))
 
 
 def _needs(paper: str | None) -> list[tuple[str, str, str]]:

@@ -67,6 +67,17 @@ def test_prepare_takes_a_paper_and_a_scale(cai):
     assert "/glyphs/1.0.0" in result.output
 
 
+def test_prepare_has_nothing_to_do_for_what_a_paper_makes_itself(cai, data_folder):
+    result = cai("data", "prepare", "non_local", "--scale", "small")
+
+    assert (result.code, result.errors) == (0, "")
+    assert result.output.splitlines() == [
+        "made while training: embedded:glyph_pairs",
+        "made while training: embedded:moving_dots",
+    ]
+    assert not data_folder.exists()
+
+
 def test_prepare_refuses_a_folder(cai, tmp_path):
     result = cai("data", "prepare", f"folder:{tmp_path}")
 
