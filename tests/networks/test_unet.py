@@ -1,0 +1,105 @@
+"""U-Net: published parameters and sizes, tiles without seams."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from cai_keras.networks.unet import (
+    UNetSettings,
+    build_unet,
+    margin_of,
+    predict_by_tiles,
+)
+
+
+def _count(network) -> int:
+    return sum(int(ops.size(weight)) for weight in network.trainable_weights)
+
+
+@pytest.mark.parametrize(
+    ("channels", "classes", "expected"),
+    [(1, 2, 31_030_658), (1, 1, 31_030_593), (3, 2, 31_031_810), (3, 1, 31_031_745)],
+)
+def test_parameters_of_the_papers_network(channels, classes, expected):
+    network = build_unet(UNetSettings(), (188, 188, channels), classes)
+
+    assert _count(network) == expected
+
+
+def test_parameters_of_the_released_network():
+    settings = UNetSettings(last_up_filters=128)
+
+    assert _count(build_unet(settings, (188, 188, 1), 2)) == 31_100_354
+
+
+@pytest.mark.parametrize(
+    ("filters", "depth", "expected"),
+    [(4, 4, 121_658), (8, 4, 485_682), (16, 4, 1_940_834), (8, 3, 120_690)],
+)
+def test_parameters_of_narrower_networks(filters, depth, expected):
+    settings = UNetSettings(filters, depth, padding="same")
+
+    assert _count(build_unet(settings, (None, None, 1), 2)) == expected
+
+
+def test_maps_have_the_sizes_of_figure_1():
+    network = build_unet(UNetSettings(filters=2), (572, 572, 1), 2)
+
+    names = [f"down{n}_conv2" for n in range(1, 6)] + [
+        f"up{n}_conv2" for n in (4, 3, 2, 1)
+    ]
+    sizes = [network.get_layer(name).output.shape[1] for name in names]
+    assert sizes == [568, 280, 136, 64, 28, 52, 100, 196, 388]
+
+
+def test_dropout_is_at_the_two_lowest_levels():
+    network = build_unet(UNetSettings(filters=2), (188, 188, 1), 2)
+
+    names = {layer.name: layer.rate for layer in network.layers if "drop" in layer.name}
+    assert names == {"drop4": 0.5, "drop5": 0.5}
+
+
+def test_without_skips_the_way_up_sees_half_as_many_channels():
+    settings = UNetSettings(filters=4, depth=1, padding="same", skip=False)
+    network = build_unet(settings, (8, 8, 1), 2)
+
+    assert network.get_layer("up1_conv1").kernel.shape == (3, 3, 4, 4)
+
+
+def test_an_odd_map_before_a_pooling_is_refused():
+    with pytest.raises(ValueError, match="190 x 190 is 89 x 89 before pooling 2"):
+        build_unet(UNetSettings(filters=2), (190, 190, 1), 2)
+
+
+@pytest.mark.parametrize(("depth", "expected"), [(4, 92), (3, 44), (1, 8)])
+def test_the_margin_is_what_valid_convolutions_take_away(depth, expected):
+    # (572 - 388) / 2 = 92.
+    assert margin_of(UNetSettings(depth=depth)) == expected
+
+
+@pytest.mark.parametrize("size", [(24, 24), (31, 17)])
+def test_tiles_give_the_logits_of_the_whole_image(size):
+    settings = UNetSettings(filters=3, depth=2, dropout=0.0)
+    margin = margin_of(settings)
+    tiles = build_unet(settings, (8 + 2 * margin, 8 + 2 * margin, 1), 2)
+    image = np.random.default_rng(0).normal(size=(*size, 1)).astype("float32")
+    after = [-length % 8 for length in size]
+    whole_size = [n + rest + 2 * margin for n, rest in zip(size, after, strict=True)]
+    whole = build_unet(settings, (*whole_size, 1), 2)
+    whole.set_weights(tiles.get_weights())
+
+    found = predict_by_tiles(tiles, image, settings)
+
+    around = [(margin, margin + rest) for rest in after]
+    mirrored = np.pad(image, [*around, (0, 0)], mode="symmetric")
+    expected = np.asarray(whole(mirrored[None]))[0, : size[0], : size[1]]
+    assert found.shape == (*size, 2)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_tiles_of_a_padded_network_are_refused():
+    settings = UNetSettings(filters=2, depth=1, padding="same")
+    network = build_unet(settings, (8, 8, 1), 2)
+
+    with pytest.raises(ValueError, match="seams"):
+        predict_by_tiles(network, np.zeros((8, 8, 1)), settings)
