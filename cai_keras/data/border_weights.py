@@ -9,11 +9,11 @@ def border_weights(
 ) -> np.ndarray:
     """w(x) = w_c(x) + w_0 exp(-(d_1(x) + d_2(x))^2 / (2 sigma^2)).
 
-    Ronneberger et al. 2015 (arXiv:1505.04597), equation 2. d_1 and d_2 are the distances
-    to the nearest and the second nearest object, in pixels; the second term is for the
-    background only and 0 where there are fewer than two objects. w_c balances the two
-    classes: it is n / (2 n_c) for n pixels, n_c of them of the pixel's class, and 1 if a
-    class is absent, so that its mean is 1.
+    Ronneberger et al. 2015 (arXiv:1505.04597), equation 2. d_1 and d_2 are the
+    distances to the nearest and the second nearest object, in pixels; the second term
+    is for the background only and 0 where there are fewer than two objects. w_c
+    balances the two classes: it is n / (2 n_c) for n pixels, n_c of them of the
+    pixel's class, and 1 if a class is absent, so that its mean is 1.
 
     Args:
         instances: int (height, width), 0 for the background and a number for each
