@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from parameter_counts import trainable_parameters
 
 from cai_keras.networks.densenet import (
     DenseLayer,
@@ -15,10 +15,6 @@ from cai_keras.networks.residual_blocks import Convolutions
 from cai_keras.training.multiply_adds import count_multiply_adds
 
 MAKE = Convolutions(momentum=0.9, epsilon=1e-5)
-
-
-def _count(network) -> int:
-    return sum(int(ops.size(weight)) for weight in network.trainable_weights)
 
 
 # Huang et al. 2017, Table 2: 1.0, 7.0 and 27.2 million with 16 filters at first.
@@ -37,7 +33,7 @@ def test_parameters_of_plain_dense_nets(depth, growth, first, expected):
     layer = DenseLayer(MAKE, growth, bottleneck=None)
     network = build_cifar_densenet(depth, layer, compression=1.0, first_filters=first)
 
-    assert _count(network) == expected
+    assert trainable_parameters(network) == expected
 
 
 # Table 2: 0.8, 15.3 and 25.6 million.
@@ -58,7 +54,7 @@ def test_parameters_of_nets_with_bottleneck_and_compression(
     layer = DenseLayer(MAKE, growth)
     network = build_cifar_densenet(depth, layer, num_classes=classes)
 
-    assert _count(network) == expected
+    assert trainable_parameters(network) == expected
 
 
 @pytest.mark.parametrize(
@@ -72,7 +68,7 @@ def test_parameters_of_nets_with_bottleneck_and_compression(
     ],
 )
 def test_parameters_of_the_nets_for_imagenet(depth, expected):
-    assert _count(build_imagenet_densenet(depth, MAKE)) == expected
+    assert trainable_parameters(build_imagenet_densenet(depth, MAKE)) == expected
 
 
 def test_costs_are_those_counted_by_hand_from_the_lists_of_layers():

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from parameter_counts import trainable_parameters
 
 from cai_keras.networks.dilated_context import (
     CITYSCAPES_DILATIONS,
@@ -14,34 +15,34 @@ from cai_keras.networks.dilated_context import (
 )
 
 
-def _count(network) -> int:
-    return sum(int(ops.size(weight)) for weight in network.trainable_weights)
-
-
 # 7 (9 C^2 + C) + C^2 + C = 64 C^2 + 8 C.
 @pytest.mark.parametrize(
     ("classes", "expected"), [(21, 28_392), (19, 23_256), (11, 7_832), (4, 1_056)]
 )
 def test_parameters_of_the_basic_module(classes, expected):
-    assert _count(build_context(classes)) == expected == 64 * classes**2 + 8 * classes
+    assert (
+        trainable_parameters(build_context(classes))
+        == expected
+        == 64 * classes**2 + 8 * classes
+    )
 
 
 @pytest.mark.parametrize(
     ("classes", "expected"), [(21, 6_803_139), (11, 1_867_129), (4, 247_140)]
 )
 def test_parameters_of_the_large_module(classes, expected):
-    assert _count(build_context(classes, multiples=LARGE)) == expected
+    assert trainable_parameters(build_context(classes, multiples=LARGE)) == expected
 
 
 def test_parameters_of_the_module_for_cityscapes():
-    assert _count(build_context(19, CITYSCAPES_DILATIONS)) == 29_792
+    assert trainable_parameters(build_context(19, CITYSCAPES_DILATIONS)) == 29_792
 
 
 def test_parameters_and_size_of_the_front_end():
     # Dense layers of VGG-16 as convolutions, and 21 classes.
     network = build_front_end(21)
 
-    assert _count(network) == 134_346_581
+    assert trainable_parameters(network) == 134_346_581
     # A label for every eighth pixel, 186 from each border.
     assert network.compute_output_shape((1, 900, 900, 3)) == (1, 66, 66, 21)
 

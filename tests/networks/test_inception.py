@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-from keras import ops
+from parameter_counts import trainable_parameters
 
 from cai_keras.networks.inception import (
     GOOGLENET,
@@ -13,15 +13,11 @@ from cai_keras.networks.inception import (
 from cai_keras.training.multiply_adds import count_multiply_adds
 
 
-def _count(network) -> int:
-    return sum(int(ops.size(weight)) for weight in network.trainable_weights)
-
-
 @pytest.mark.parametrize(
     ("auxiliary", "expected"), [(False, 6_998_552), (True, 13_378_280)]
 )
 def test_parameters_are_those_of_the_layers_in_the_prototxt(auxiliary, expected):
-    assert _count(build_googlenet(auxiliary=auxiliary)) == expected
+    assert trainable_parameters(build_googlenet(auxiliary=auxiliary)) == expected
 
 
 def test_the_cost_is_the_one_counted_from_the_prototxt():
@@ -50,7 +46,7 @@ def test_module_3a_has_the_parameters_worked_out_by_hand():
     # 192 x 64 + 64, 192 x 96 + 96, 9 x 96 x 128 + 128, 192 x 16 + 16,
     # 25 x 16 x 32 + 32, 192 x 32 + 32.
     by_hand = 12_352 + 18_528 + 110_720 + 3_088 + 12_832 + 6_176
-    assert _count(keras.Model(inputs, outputs)) == by_hand
+    assert trainable_parameters(keras.Model(inputs, outputs)) == by_hand
     assert outputs.shape == (None, 28, 28, 64 + 128 + 32 + 32)
 
 

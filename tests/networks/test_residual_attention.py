@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from parameter_counts import trainable_parameters
 
 from cai_keras.layers.bilinear_resize import BilinearResize
 from cai_keras.layers.mask_gate import MaskGate
@@ -33,10 +34,6 @@ def _same(x, filters, stride, index, name):
     return x
 
 
-def _count(network) -> int:
-    return sum(int(ops.size(weight)) for weight in network.trainable_weights)
-
-
 def _multiplications(network) -> int:
     """Of convolutions and the classifier, for one image."""
     total = 0
@@ -56,7 +53,7 @@ def attention56():
 
 
 def test_attention_56_has_as_many_parameters_as_the_prototxt(attention56):
-    assert _count(attention56) == 31_810_728
+    assert trainable_parameters(attention56) == 31_810_728
     # gamma and beta of all normalisations
     norms = [x for x in attention56.layers if isinstance(x, layers.BatchNormalization)]
     assert sum(2 * norm.gamma.shape[0] for norm in norms) == 72_704
@@ -92,7 +89,7 @@ def test_masks_of_attention_56_go_down_to_seven_pixels(attention56):
     ],
 )
 def test_parameters_of_other_released_nets(depth, module, expected):
-    assert _count(build_imagenet_attention(depth, module)) == expected
+    assert trainable_parameters(build_imagenet_attention(depth, module)) == expected
 
 
 @pytest.mark.parametrize(
@@ -111,7 +108,7 @@ def test_parameters_of_other_released_nets(depth, module, expected):
 def test_parameters_of_the_nets_for_cifar(modules, settings, expected):
     network = build_cifar_network(cifar_stages(modules), _module(**settings))
 
-    assert _count(network) == expected
+    assert trainable_parameters(network) == expected
 
 
 @pytest.mark.parametrize(
@@ -131,7 +128,7 @@ def test_eighteen_units_a_stage_are_resnet_164():
     stages = [Stage(filters, extra_units=17) for filters in (64, 128, 256)]
 
     # He et al. 2016 (arXiv:1603.05027): 1.7 million.
-    assert _count(build_cifar_network(stages, _module())) == 1_703_258
+    assert trainable_parameters(build_cifar_network(stages, _module())) == 1_703_258
 
 
 @pytest.mark.parametrize("modules", [1, 2, 4])

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from parameter_counts import trainable_parameters
 
 from cai_keras.layers.squeeze_excitation import SqueezeExcitation
 from cai_keras.networks.residual_blocks import (
@@ -25,10 +25,6 @@ def _squeeze(ratio=16, **more):
     return lambda x, name: SqueezeExcitation(ratio, name=name, **more)(x)
 
 
-def _count(network) -> int:
-    return sum(int(ops.size(weight)) for weight in network.trainable_weights)
-
-
 # He et al. 2016: 0.27, 0.46, 0.66, 0.85 and 1.7 million; each layer counted by hand.
 CIFAR = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962}
 
@@ -36,7 +32,9 @@ CIFAR = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962}
 @pytest.mark.parametrize("depth", CIFAR)
 def test_parameters_of_the_nets_for_cifar(depth):
     counts = {
-        shortcut: _count(build_cifar_resnet(depth, BasicBlock(MAKE, shortcut), MAKE))
+        shortcut: trainable_parameters(
+            build_cifar_resnet(depth, BasicBlock(MAKE, shortcut), MAKE)
+        )
         for shortcut in ("pad", "none", "project")
     }
 
@@ -52,7 +50,7 @@ def test_parameters_of_the_nets_for_cifar(depth):
 def test_parameters_of_squeeze_and_excitation_nets_for_cifar(depth, ratio, expected):
     block = BasicBlock(MAKE, "pad", _squeeze(ratio))
 
-    assert _count(build_cifar_resnet(depth, block, MAKE)) == expected
+    assert trainable_parameters(build_cifar_resnet(depth, block, MAKE)) == expected
 
 
 @pytest.mark.parametrize(
@@ -70,7 +68,7 @@ def test_parameters_of_basic_nets_for_imagenet(depth, shortcut, expected):
         depth, BasicBlock(MAKE, shortcut), MAKE, filters=(64, 128, 256, 512)
     )
 
-    assert _count(network) == expected
+    assert trainable_parameters(network) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,21 +83,26 @@ def test_parameters_of_bottleneck_nets(depth, plain, squeezed):
     # The released prototxts of SE-ResNet have these numbers, with biases in the gates.
     with_gates = Bottleneck(MAKE, branch_end=_squeeze())
 
-    assert _count(build_imagenet_resnet(depth, Bottleneck(MAKE), MAKE)) == plain
-    assert _count(build_imagenet_resnet(depth, with_gates, MAKE)) == squeezed
+    assert (
+        trainable_parameters(build_imagenet_resnet(depth, Bottleneck(MAKE), MAKE))
+        == plain
+    )
+    assert (
+        trainable_parameters(build_imagenet_resnet(depth, with_gates, MAKE)) == squeezed
+    )
 
 
 def test_gates_without_biases_have_fewer_parameters():
     block = Bottleneck(MAKE, branch_end=_squeeze(use_bias=False))
 
-    assert _count(build_imagenet_resnet(50, block, MAKE)) == 28_071_976
+    assert trainable_parameters(build_imagenet_resnet(50, block, MAKE)) == 28_071_976
 
 
 @pytest.mark.parametrize(("depth", "expected"), [(50, 27_559_896), (101, 48_955_416)])
 def test_parameters_of_squeeze_and_excitation_resnext(depth, expected):
     block = Bottleneck(MAKE, width=0.5, groups=32, branch_end=_squeeze())
 
-    assert _count(build_imagenet_resnet(depth, block, MAKE)) == expected
+    assert trainable_parameters(build_imagenet_resnet(depth, block, MAKE)) == expected
 
 
 def test_parameters_of_senet_154():
@@ -111,7 +114,7 @@ def test_parameters_of_senet_154():
         152, block, MAKE, apply_stem=apply_deep_stem, dropout=0.2
     )
 
-    assert _count(network) == 115_088_984
+    assert trainable_parameters(network) == 115_088_984
 
 
 def test_option_a_takes_every_other_pixel_and_adds_empty_channels():

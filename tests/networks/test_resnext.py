@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from parameter_counts import trainable_parameters
 
 from cai_keras.networks.residual_blocks import Convolutions
 from cai_keras.networks.resnet import build_imagenet_resnet
@@ -17,10 +17,6 @@ from cai_keras.networks.resnext import (
 from cai_keras.training.multiply_adds import count_multiply_adds
 
 MAKE = Convolutions(momentum=0.9, epsilon=1e-5)
-
-
-def _count(network) -> int:
-    return sum(int(ops.size(weight)) for weight in network.trainable_weights)
 
 
 # Xie et al. 2017, Tables 1 and 2, and torchvision's 25,028,904 for 32x4d.
@@ -37,7 +33,10 @@ PARAMETERS_50 = {
 def test_parameters_of_resnext_50(cardinality):
     block = ResNeXtBlock(MAKE, cardinality, EQUAL_COST[cardinality])
 
-    assert _count(build_imagenet_resnet(50, block, MAKE)) == PARAMETERS_50[cardinality]
+    assert (
+        trainable_parameters(build_imagenet_resnet(50, block, MAKE))
+        == PARAMETERS_50[cardinality]
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,7 +46,7 @@ def test_parameters_of_resnext_50(cardinality):
 def test_parameters_of_resnext_101(cardinality, width, expected):
     block = ResNeXtBlock(MAKE, cardinality, width)
 
-    assert _count(build_imagenet_resnet(101, block, MAKE)) == expected
+    assert trainable_parameters(build_imagenet_resnet(101, block, MAKE)) == expected
 
 
 # Section 5.3: 34.4 and 68.1 million; then the paper's list of equal costs.
@@ -64,9 +63,9 @@ def test_parameters_of_resnext_101(cardinality, width, expected):
     ],
 )
 def test_parameters_of_resnext_29(cardinality, width, expected):
-    assert _count(build_cifar_resnext(ResNeXtBlock(MAKE, cardinality, width))) == (
-        expected
-    )
+    assert trainable_parameters(
+        build_cifar_resnext(ResNeXtBlock(MAKE, cardinality, width))
+    ) == (expected)
 
 
 def test_the_cost_of_resnext_29_is_the_one_counted_by_hand():
@@ -106,7 +105,9 @@ def test_all_forms_are_the_same_function_of_the_same_numbers(form, cardinality, 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_has_the_same_number_of_parameters(form):
-    assert _count(one_block(form, 4)) == _count(one_block("grouped", 4))
+    assert trainable_parameters(one_block(form, 4)) == trainable_parameters(
+        one_block("grouped", 4)
+    )
 
 
 def test_groups_divide_the_cost_of_the_middle_convolution():

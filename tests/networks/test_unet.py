@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from keras import ops
+from parameter_counts import trainable_parameters
 
 from cai_keras.networks.unet import (
     UNetSettings,
@@ -12,10 +12,6 @@ from cai_keras.networks.unet import (
 )
 
 
-def _count(network) -> int:
-    return sum(int(ops.size(weight)) for weight in network.trainable_weights)
-
-
 @pytest.mark.parametrize(
     ("channels", "classes", "expected"),
     [(1, 2, 31_030_658), (1, 1, 31_030_593), (3, 2, 31_031_810), (3, 1, 31_031_745)],
@@ -23,13 +19,13 @@ def _count(network) -> int:
 def test_parameters_of_the_papers_network(channels, classes, expected):
     network = build_unet(UNetSettings(), (188, 188, channels), classes)
 
-    assert _count(network) == expected
+    assert trainable_parameters(network) == expected
 
 
 def test_parameters_of_the_released_network():
     settings = UNetSettings(last_up_filters=128)
 
-    assert _count(build_unet(settings, (188, 188, 1), 2)) == 31_100_354
+    assert trainable_parameters(build_unet(settings, (188, 188, 1), 2)) == 31_100_354
 
 
 @pytest.mark.parametrize(
@@ -39,7 +35,7 @@ def test_parameters_of_the_released_network():
 def test_parameters_of_narrower_networks(filters, depth, expected):
     settings = UNetSettings(filters, depth, padding="same")
 
-    assert _count(build_unet(settings, (None, None, 1), 2)) == expected
+    assert trainable_parameters(build_unet(settings, (None, None, 1), 2)) == expected
 
 
 def test_maps_have_the_sizes_of_figure_1():

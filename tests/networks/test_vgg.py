@@ -2,14 +2,11 @@
 
 import keras
 import pytest
-from keras import layers, ops
+from keras import layers
+from parameter_counts import trainable_parameters
 
 from cai_keras.networks.vgg import BLOCKS, apply_vgg_blocks, build_vgg
 from cai_keras.training.multiply_adds import count_multiply_adds
-
-
-def _count(network) -> int:
-    return sum(int(ops.size(weight)) for weight in network.trainable_weights)
 
 
 # Each convolution has 9 x channels x filters numbers, and a bias for each filter.
@@ -18,14 +15,14 @@ def test_parameters_of_the_convolutions(depth, expected):
     inputs = keras.Input((32, 32, 3))
     network = keras.Model(inputs, apply_vgg_blocks(inputs, BLOCKS[depth]))
 
-    assert _count(network) == expected
+    assert trainable_parameters(network) == expected
 
 
 def test_parameters_of_the_whole_network_at_a_seventh_of_the_side():
     # 1 x 1 x 512 in the place of 7 x 7 x 512.
     dense = 512 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 1000 + 1000
 
-    assert _count(build_vgg(16, image_size=32)) == 14_714_688 + dense
+    assert trainable_parameters(build_vgg(16, image_size=32)) == 14_714_688 + dense
 
 
 def test_the_cost_of_vgg_16_is_fifteen_and_a_half_thousand_million():
