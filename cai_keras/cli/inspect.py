@@ -89,27 +89,39 @@ def show(
     print_table(headings, rows, "Deviations")
 
 
-def params(paper: str, as_json: AsJson = False) -> None:
+def params(
+    paper: Annotated[str, typer.Argument(help="As in cai list.")],
+    multiply_adds: Annotated[
+        bool,
+        typer.Option(
+            "--multiply-adds", help="Also the cost of one example; takes a while."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Parameter counts of every network at paper scale, beside the published ones."""
     found = papers.find_paper(paper)
     published = {(entry.variant, entry.network): entry for entry in found.file.networks}
     networks_of = papers.networks_of(found)
+    from cai_keras.training.first_record import count_parameters
+
     rows = []
     for variant in found.variants:
-        recipe = found.recipe("paper", variant)
-        for name, counts in networks_of(recipe).items():
+        networks = networks_of(found.recipe("paper", variant))
+        for name, counts in count_parameters(networks).items():
             entry = published.get((variant, name))
-            rows.append(
-                {
-                    "variant": variant,
-                    "network": name,
-                    "trainable": counts.trainable,
-                    "total": counts.total,
-                    "published": entry.parameters if entry else None,
-                    "equal": entry.parameters == counts.trainable if entry else None,
-                    "source": entry.source if entry else "",
-                }
-            )
+            row = {
+                "variant": variant,
+                "network": name,
+                "trainable": counts.trainable,
+                "total": counts.total,
+                "published": entry.parameters if entry else None,
+                "equal": entry.parameters == counts.trainable if entry else None,
+                "source": entry.source if entry else "",
+            }
+            if multiply_adds:
+                row["multiply_adds"] = _cost_of(networks[name])
+            rows.append(row)
     if as_json:
         print_json(rows)
         return
@@ -118,7 +130,20 @@ def params(paper: str, as_json: AsJson = False) -> None:
         "total": "Total", "published": "Published", "equal": "Equal",
         "source": "Source",
     }  # fmt: skip
+    if multiply_adds:
+        headings["multiply_adds"] = "Multiply-adds"
     print_table(headings, rows)
+
+
+def _cost_of(network) -> int | None:
+    """Multiply-adds of one example; None where the input's size is not known."""
+    from cai_keras.training.multiply_adds import count_multiply_adds
+
+    # A network that is a class of its own has no `inputs`.
+    inputs = getattr(network, "inputs", None)
+    if not inputs or any(None in x.shape[1:] for x in inputs):
+        return None
+    return count_multiply_adds(network)
 
 
 def _summary(paper, output: Path) -> dict:

@@ -22,6 +22,7 @@ from cai_keras.cli.papers import (
 from cai_keras.reporting.run_folder import RunFolder
 from cai_keras.training import engine, evaluation
 from cai_keras.training.config import SCALES
+from cai_keras.training.first_record import count_parameters
 from cai_keras.training.preparation import set_up_process
 
 SLUGS = paper_slugs()
@@ -205,7 +206,7 @@ def test_our_networks_have_the_published_number_of_parameters(slug):
 
     for network in paper.file.networks:
         recipe = paper.recipe("paper", network.variant)
-        counted = networks_of(paper)(recipe)[network.network]
+        counted = count_parameters(networks_of(paper)(recipe))[network.network]
         assert counted.trainable == network.parameters, network.variant
 
 
