@@ -54,7 +54,7 @@ def test_ci_runs_the_test_command_of_the_readme():
 @pytest.mark.parametrize(
     "name",
     ["README.md", "docs/compare.md", "docs/data.md", "docs/distributed.md",
-     "docs/results.md", "docs/runs.md", "docs/tensorboard.md"],
+     "docs/networks.md", "docs/results.md", "docs/runs.md", "docs/tensorboard.md"],
 )  # fmt: skip
 def test_every_command_of_a_document_runs_in_its_order(name, tmp_path):
     ran = 0
@@ -108,6 +108,20 @@ def test_the_library_example_of_the_readme_runs():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=300
     )
     assert result.stdout.strip() == "(4, 5)", result.stderr
+
+
+def test_the_library_examples_about_networks_run():
+    printed = []
+    for code in blocks(ROOT / "docs" / "networks.md", "python"):
+        result = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=300
+        )
+        assert result.returncode == 0, result.stderr
+        printed += result.stdout.splitlines()
+    # The receptive fields are Table 1 of Yu and Koltun 2016.
+    assert printed == [
+        "232.3 million multiply-adds", "True", "[3, 5, 9, 17, 33, 65, 67, 67]", "67",
+    ]  # fmt: skip
 
 
 def test_links_between_documents_lead_somewhere():
