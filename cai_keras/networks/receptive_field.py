@@ -1,9 +1,8 @@
-"""How far a network sees: by the closed formula, and by its gradient."""
+"""How far a network sees, by the closed formula; `training.seen_pixels` measures it."""
 
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 from keras import layers
 
 
@@ -105,34 +104,3 @@ _WIDENING = (
     ),
     ((layers.MaxPooling2D, layers.AveragePooling2D), _pool),
 )
-
-
-def seen_pixels(network: keras.Model, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Which input pixels the middle output position depends on, by the gradient.
-
-    The gradient of one output with respect to an image of ones, where every kernel is
-    made of ones and every bias of zeros: all paths add up and none cancel. The
-    network's weights come back unchanged.
-
-    Args:
-        network: image -> map, without normalisation.
-        image_shape: (height, width, channels).
-    Returns:
-        bool (height, width).
-    """
-    import tensorflow as tf  # gradients have no common form in keras.ops
-
-    weights = network.get_weights()
-    try:
-        for weight in network.weights:
-            weight.assign(np.full(weight.shape, float(len(weight.shape) > 1)))
-        image = tf.ones((1, *image_shape))
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            outputs = network(image, training=False)
-            middle = outputs[0, outputs.shape[1] // 2, outputs.shape[2] // 2]
-            total = tf.reduce_sum(middle)
-        gradient = tape.gradient(total, image)
-    finally:
-        network.set_weights(weights)
-    return np.abs(gradient.numpy()[0]).sum(axis=-1) > 0

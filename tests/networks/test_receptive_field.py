@@ -6,12 +6,9 @@ import pytest
 from keras import layers
 
 from cai_keras.networks.dilated_context import build_context
-from cai_keras.networks.receptive_field import (
-    ReceptiveField,
-    receptive_fields,
-    seen_pixels,
-)
+from cai_keras.networks.receptive_field import ReceptiveField, receptive_fields
 from cai_keras.networks.vgg import BLOCKS, apply_vgg_blocks
+from cai_keras.training.seen_pixels import seen_pixels
 
 
 def functional(shape, apply):
