@@ -1,11 +1,10 @@
-"""ImageNet from TFDS: read one image at a time, cropped for training and for testing.
+"""ImageNet from TFDS: read one image at a time, seen as `image_views` says.
 
 Nothing is kept in memory. TFDS's ArrayRecord files can be read at any position, so that
 a training batch is a function of its step: prepare the set in that format once,
 `tfds build imagenet2012 --file_format=array_record`.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,18 +12,20 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from cai_keras.data.affine import apply_affine
 from cai_keras.data.classification import shuffled_indices
 from cai_keras.data.example_batches import ExampleBatches
+from cai_keras.data.image_views import (
+    EvaluationView,
+    TrainingView,
+    ten_views,
+    view_for_evaluation,
+    view_for_training,
+)
 from cai_keras.data.loaded import LoadedData
 from cai_keras.data.row_random import RowRandom
 from cai_keras.data.source import data_root, open_catalogue
 from cai_keras.data.spec import DataSpec
 from cai_keras.errors import DataError, UsageError
-
-_ATTEMPTS = 10
-# Streams of a row's random numbers.
-_AREA, _ASPECT, _CORNER, _FLIP, _ANGLE, _JITTER = range(6)
 
 
 @dataclass(frozen=True)
@@ -61,43 +62,6 @@ class Imagenet:
     train: EncodedImages
     test: EncodedImages
     info: LoadedData
-
-
-@dataclass(frozen=True)
-class TrainingView:
-    """How a training image is changed at random.
-
-    Attributes:
-        side: of the result, in pixels.
-        channel_mean: red, green and blue of 0 to 255, subtracted.
-        area: smallest and largest share of the image that a crop has (Szegedy et al.
-            2015, arXiv:1409.4842, Section 6).
-        aspect: smallest and largest width over height of the crop.
-        rotation_degrees: turned by up to this angle to either side.
-        jitter: largest number that is added to a channel, or taken from it.
-    """
-
-    side: int
-    channel_mean: tuple[float, float, float]
-    area: tuple[float, float]
-    aspect: tuple[float, float]
-    rotation_degrees: float = 0.0
-    jitter: float = 0.0
-
-
-@dataclass(frozen=True)
-class EvaluationView:
-    """How a test image is changed: resized, and its middle cut out.
-
-    Attributes:
-        side: of the crop, in pixels.
-        shorter_side: of the image before the crop.
-        channel_mean: as in training.
-    """
-
-    side: int
-    shorter_side: int
-    channel_mean: tuple[float, float, float]
 
 
 def open_imagenet(spec_text: str) -> Imagenet:
@@ -141,99 +105,27 @@ def training_batches(
 
 
 def evaluation_batches(
-    images: EncodedImages, view: EvaluationView, batch_size: int
+    images: EncodedImages,
+    view: EvaluationView,
+    batch_size: int,
+    ten_crops: bool = False,
 ) -> tf.data.Dataset:
     """Every image once in stored order, as (image, label); the last batch is partial.
 
     Returns:
-        batches of image: float32 (batch, side, side, 3), 0 to 255 less the mean;
-        label: int32 (batch,).
+        batches of image: float32 (batch, side, side, 3), 0 to 255 less the mean, over
+        the deviation, or (batch, 10, side, side, 3) with ten crops; label: int32
+        (batch,).
     """
+    see = ten_views if ten_crops else view_for_evaluation
 
     def load(position):
         encoded, label = images.read(position)
-        return view_for_evaluation(encoded, view), label
+        return see(encoded, view), label
 
     positions = tf.data.Dataset.range(len(images))
     loaded = positions.map(load, tf.data.AUTOTUNE, deterministic=True)
     return loaded.batch(batch_size).prefetch(tf.data.AUTOTUNE)
-
-
-def view_for_training(
-    encoded: tf.Tensor, view: TrainingView, random: RowRandom
-) -> tf.Tensor:
-    """A crop of random size, shape and place, perhaps flipped, turned or tinted.
-
-    Args:
-        encoded: JPEG bytes, a string scalar.
-        random: of one row.
-    Returns:
-        float32 (side, side, 3), 0 to 255 less the channel mean.
-    """
-    window = sample_window(tf.image.extract_jpeg_shape(encoded), view, random)
-    image = tf.image.decode_and_crop_jpeg(encoded, window, channels=3)
-    image = tf.image.resize(image, [view.side, view.side])
-    is_flipped = random.uniform(_FLIP)[0] < 0.5
-    image = tf.where(is_flipped, image[:, ::-1], image) - tf.constant(view.channel_mean)
-    if view.rotation_degrees:
-        image = _turn(image, view.rotation_degrees, random)
-    if view.jitter:
-        ends = {"minval": -view.jitter, "maxval": view.jitter}
-        image += random.uniform(_JITTER, [3], **ends)[0]
-    return tf.ensure_shape(image, [view.side, view.side, 3])
-
-
-def sample_window(shape: tf.Tensor, view: TrainingView, random: RowRandom) -> tf.Tensor:
-    """The crop of a training image: top, left, height and width, int32 (4,).
-
-    Szegedy et al. 2015, Section 6: the area is even between the two shares, and so is
-    the aspect here. The first of ten tries that fits is taken, else the whole image.
-    (TensorFlow's own `sample_distorted_bounding_box` is even in the side, not the area:
-    its crops are smaller.)
-
-    Args:
-        shape: of the image, int32, height and width first.
-        random: of one row.
-    """
-    sides = tf.cast(shape[:2], tf.float32)
-    low, high = view.area
-    area = random.uniform(_AREA, [_ATTEMPTS], minval=low, maxval=high)[0]
-    low, high = view.aspect
-    aspect = random.uniform(_ASPECT, [_ATTEMPTS], minval=low, maxval=high)[0]
-    area *= tf.reduce_prod(sides)
-    tries = tf.round(tf.sqrt(tf.stack([area / aspect, area * aspect], axis=1)))
-    fits = tf.reduce_all((tries >= 1) & (tries <= sides), axis=1)
-    tries = tf.concat([tf.boolean_mask(tries, fits), sides[None]], axis=0)
-    size = tries[0]
-    corner = tf.floor(random.uniform(_CORNER, [2])[0] * (sides - size + 1))
-    return tf.cast(tf.concat([corner, size], axis=0), tf.int32)
-
-
-def view_for_evaluation(encoded: tf.Tensor, view: EvaluationView) -> tf.Tensor:
-    """The middle of the image, whose shorter side is resized first.
-
-    Args:
-        encoded: JPEG bytes, a string scalar.
-    Returns:
-        float32 (side, side, 3), 0 to 255 less the channel mean.
-    """
-    image = tf.io.decode_jpeg(encoded, channels=3)
-    shape = tf.shape(image)[:2]
-    scale = view.shorter_side / tf.reduce_min(shape)
-    resized = tf.cast(tf.round(tf.cast(shape, tf.float64) * scale), tf.int32)
-    image = tf.image.resize(image, resized)
-    top, left = tf.unstack((resized - view.side) // 2)
-    image = image[top : top + view.side, left : left + view.side]
-    image -= tf.constant(view.channel_mean)
-    return tf.ensure_shape(image, [view.side, view.side, 3])
-
-
-def _turn(image: tf.Tensor, degrees: float, random: RowRandom) -> tf.Tensor:
-    """Turned about its middle; corners that come from outside are 0, the mean."""
-    angle = random.uniform(_ANGLE, minval=-degrees, maxval=degrees)[0] * (math.pi / 180)
-    cosine, sine = tf.cos(angle), tf.sin(angle)
-    rows = [[cosine, -sine, 0.0], [sine, cosine, 0.0]]
-    return apply_affine(image[None], tf.convert_to_tensor(rows)[None])[0]
 
 
 def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> EncodedImages:

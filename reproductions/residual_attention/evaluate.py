@@ -9,8 +9,8 @@ import numpy as np
 from keras import ops
 
 from cai_keras.layers.mask_gate import MaskGate
-from cai_keras.metrics.top_k_error import top_k_errors
 from cai_keras.reporting.record import Metric
+from cai_keras.training.classifier import ErrorCounts
 from cai_keras.training.inference import predict_in_batches
 
 Labelled = Iterable[tuple[np.ndarray, np.ndarray]]
@@ -21,15 +21,11 @@ class Findings:
     """Sums over images.
 
     Attributes:
-        count: of images.
-        errors: k -> number of top-k errors, where there are more than k classes.
-        cross_entropy: in nats.
+        errors: of the network.
         responses: (stages,), each image's mean |feature| of each stage's output.
     """
 
-    count: int
-    errors: dict[int, int]
-    cross_entropy: float
+    errors: ErrorCounts
     responses: np.ndarray
 
 
@@ -55,19 +51,12 @@ class Probe:
 
 def examine(probe: Probe, labelled: Labelled, batch_size: int) -> Findings:
     """Every image once; they may come in parts of any size."""
-    count, cross_entropy, responses = 0, 0.0, 0.0
-    errors = {k: 0 for k in (1, 5) if k < probe.num_classes}
+    errors, responses = ErrorCounts(probe.num_classes), 0.0
     for images, labels in labelled:
         logits, strengths = probe(images, batch_size)
-        for k in errors:
-            errors[k] += int(ops.count_nonzero(top_k_errors(logits, labels, k)))
-        losses = keras.losses.sparse_categorical_crossentropy(
-            labels, logits, from_logits=True
-        )
-        cross_entropy += float(ops.sum(losses))
+        errors.add(logits, labels)
         responses = responses + strengths.sum(axis=0, dtype=np.float64)
-        count += len(labels)
-    return Findings(count, errors, cross_entropy, np.asarray(responses))
+    return Findings(errors, np.asarray(responses))
 
 
 def metrics_of(test: Findings, sample: Findings | None) -> dict[str, Metric]:
@@ -80,10 +69,10 @@ def metrics_of(test: Findings, sample: Findings | None) -> dict[str, Metric]:
     Args:
         sample: of training images, if there are any in memory.
     """
-    count = test.count
-    metrics = {"error_percent": Metric.of(100 * test.errors[1] / count, count)}
-    if 5 in test.errors:
-        metrics["top5_error_percent"] = Metric.of(100 * test.errors[5] / count, count)
+    count = test.errors.count
+    metrics = {"error_percent": test.errors.error_percent()}
+    if 5 in test.errors.errors:
+        metrics["top5_error_percent"] = test.errors.error_percent(5)
     responses = test.responses / count
     for stage, response in enumerate(responses, start=1):
         name = f"stage{stage}_mean_absolute_response"
@@ -91,8 +80,7 @@ def metrics_of(test: Findings, sample: Findings | None) -> dict[str, Metric]:
     decibels = 20 * np.log10(responses[-1]) if responses[-1] > 0 else np.nan
     metrics["last_stage_response_decibels"] = Metric.of(decibels, count)
     if sample is not None:
-        loss = sample.cross_entropy / sample.count
-        metrics["training_cross_entropy_nats"] = Metric.of(loss, sample.count)
+        metrics["training_cross_entropy_nats"] = sample.errors.cross_entropy_nats()
     return metrics
 
 

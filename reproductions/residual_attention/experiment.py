@@ -2,12 +2,12 @@
 
 from cai_keras.errors import choose
 from cai_keras.reporting.paper_figures import NothingToDraw
+from cai_keras.training.classifier import Classifier
 from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.optimizers import make_rules
 
 from . import data, figures
 from .evaluate import Probe, examine, first_and_last_gate, metrics_of
-from .learner import Classifier
 from .model import build_network
 
 _DRAWN_IMAGES = 5
@@ -15,14 +15,15 @@ _DRAWN_IMAGES = 5
 
 def networks(recipe) -> dict:
     """The network of a variant, for parameter counts."""
-    return {"classifier": build_network(recipe.model, recipe.data.image_side)}
+    side = recipe.data.image_side
+    return {"classifier": build_network(recipe.model, (side, side, 3))}
 
 
 def build(recipe, seed: int) -> Experiment:
     """One variant: its images and labels, its network and its learner."""
     load = choose("data.loader", recipe.data.loader, data.LOADERS)
     task = load(recipe.data, seed)
-    network = networks(recipe)["classifier"]
+    network = build_network(recipe.model, task.image_shape)
     steps, batch_size = recipe.train.total_steps, recipe.data.batch_size
     learner = Classifier(
         {"classifier": network}, make_rules(recipe.train.optimizers, steps)
@@ -57,6 +58,7 @@ def _at_test_size(network, recipe):
     """The network itself, or its weights in one for larger test images."""
     if recipe.data.test_side == recipe.data.image_side:
         return network
-    larger = build_network(recipe.model, recipe.data.test_side)
+    side = recipe.data.test_side
+    larger = build_network(recipe.model, (side, side, 3))
     larger.set_weights(network.get_weights())
     return larger

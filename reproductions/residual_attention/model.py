@@ -17,8 +17,8 @@ from cai_keras.networks.residual_blocks import Convolutions
 UNITS = {"pre_activation": PreActivationBottleneck, "resnext": resnext_unit}
 
 
-def build_network(model, side: int) -> keras.Model:
-    """Colour images of side x side pixels -> logits."""
+def build_network(model, image_shape: tuple[int, int, int]) -> keras.Model:
+    """Images (height, width, channels) -> logits."""
     make = Convolutions(model.batch_norm.momentum, model.batch_norm.epsilon)
     module = AttentionModule(
         make,
@@ -30,27 +30,27 @@ def build_network(model, side: int) -> keras.Model:
         gate=model.gate,
         mask_branch=model.mask_branch,
     )
-    return choose("model.network", model.network, NETWORKS)(model, module, side)
+    return choose("model.network", model.network, NETWORKS)(model, module, image_shape)
 
 
-def _attention(model, module: AttentionModule, side: int) -> keras.Model:
+def _attention(model, module: AttentionModule, image_shape) -> keras.Model:
     stages = cifar_stages(
         model.modules, model.filters, model.num_pools, model.extra_units
     )
-    return build_cifar_network(stages, module, (side, side, 3), model.num_classes)
+    return build_cifar_network(stages, module, image_shape, model.num_classes)
 
 
-def _resnet(model, module: AttentionModule, side: int) -> keras.Model:
+def _resnet(model, module: AttentionModule, image_shape) -> keras.Model:
     stages = [
         Stage(filters, extra_units=units - 1)
         for filters, units in zip(model.filters, model.resnet_units, strict=True)
     ]
-    return build_cifar_network(stages, module, (side, side, 3), model.num_classes)
+    return build_cifar_network(stages, module, image_shape, model.num_classes)
 
 
-def _imagenet_attention(model, module: AttentionModule, side: int) -> keras.Model:
+def _imagenet_attention(model, module: AttentionModule, image_shape) -> keras.Model:
     return build_imagenet_attention(
-        model.imagenet_depth, module, side, model.num_classes
+        model.imagenet_depth, module, image_shape[0], model.num_classes
     )
 
 

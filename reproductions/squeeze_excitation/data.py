@@ -1,80 +1,20 @@
-"""Three kinds of data: ImageNet on disk, images in memory, and the global-cue task."""
-
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+"""Three kinds of data: the library's two for images, and the global-cue task."""
 
 import numpy as np
-import tensorflow as tf
 
-from cai_keras.data import classification
-from cai_keras.data.augmentation import crop_and_flip
-from cai_keras.data.classification import LabelledImages, load_classification
-from cai_keras.data.example_batches import ExampleBatches
-from cai_keras.data.imagenet import (
-    EvaluationView,
-    TrainingView,
-    evaluation_batches,
-    open_imagenet,
-    training_batches,
-)
+from cai_keras.data import image_task
+from cai_keras.data.classification import Classification, LabelledImages
+from cai_keras.data.image_task import ImageTask, in_memory_task
 from cai_keras.data.loaded import LoadedData
-from cai_keras.data.row_random import RowRandom
 from cai_keras.data.spec import DataSpec
-from cai_keras.data.step_batches import StepBatches
-from cai_keras.errors import DataError, UsageError
+from cai_keras.errors import UsageError
 
 CUE_SIDE = 24
 _CELL = CUE_SIDE // 2
 _BLOTCH = 4  # pixels of the background that share their noise
 
 
-@dataclass(frozen=True)
-class Task:
-    """What a variant trains and is tested on.
-
-    Attributes:
-        batches: of training, {"image", "label"}.
-        test: gives the test images once, as (images, labels) of any number.
-        image_shape: (height, width, channels).
-        info: for the record.
-    """
-
-    batches: StepBatches | ExampleBatches
-    test: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
-    image_shape: tuple[int, int, int]
-    info: LoadedData
-
-
-def load_imagenet(data, seed: int) -> Task:
-    """Crops of random size, shape and place; the middle of each test image."""
-    images, settings = open_imagenet(data.spec), data.imagenet
-    mean = tuple(settings.channel_mean)
-    training = TrainingView(
-        side=data.image_side,
-        channel_mean=mean,
-        area=tuple(settings.crop_area),
-        aspect=tuple(settings.crop_aspect),
-        rotation_degrees=settings.rotation_degrees,
-        jitter=settings.jitter,
-    )
-    testing = EvaluationView(data.image_side, settings.shorter_side, mean)
-    test = evaluation_batches(images.test, testing, data.batch_size)
-    return Task(
-        training_batches(images.train, training, data.batch_size, seed),
-        test.as_numpy_iterator,
-        (data.image_side, data.image_side, 3),
-        images.info,
-    )
-
-
-def load_in_memory(data, seed: int) -> Task:
-    """Images less the training set's mean colour, shifted and flipped at random."""
-    train, test, info = _pooled(data.spec, data.in_memory.pool)
-    return _task(train, test, info, data.batch_size, data.in_memory.padding, seed)
-
-
-def load_global_cue(data, seed: int) -> Task:
+def load_global_cue(data, seed: int) -> ImageTask:
     """The task of `make_cue_images`; the same images for every seed."""
     if DataSpec.parse(data.spec).kind == "folder":
         raise UsageError(
@@ -88,14 +28,11 @@ def load_global_cue(data, seed: int) -> Task:
     )
     examples = {"train": settings.train, "test": settings.test}
     info = LoadedData("global_cue", "1.0.0", examples)
-    return _task(train, test, info, data.batch_size, 0, seed)
+    return in_memory_task(Classification(train, test, info), data, seed)
 
 
-LOADERS = {
-    "imagenet": load_imagenet,
-    "in_memory": load_in_memory,
-    "global_cue": load_global_cue,
-}
+LOADERS = {**image_task.LOADERS, "global_cue": load_global_cue}
+problems_of = image_task.problems_of
 
 
 def make_cue_images(
@@ -148,59 +85,3 @@ def _two_objects(rng, count: int, red_is_square) -> tuple[np.ndarray, np.ndarray
     is_square = np.stack([red_is_square, ~red_is_square], axis=1)
     masks = np.where(is_square[..., None, None], squares, circles)
     return masks[:, 0], masks[:, 1]
-
-
-@lru_cache(maxsize=2)  # variants and seeds share it
-def _pooled(spec: str, pool: int) -> tuple[LabelledImages, LabelledImages, LoadedData]:
-    """Train, test and what they are, each pixel the mean of pool x pool pixels."""
-    found = load_classification(spec)
-    sides = found.train.images.shape[1:3]
-    if any(side % pool for side in sides):
-        raise UsageError(f"data.in_memory.pool: {pool} does not divide {sides}")
-    return _pool(found.train, pool), _pool(found.test, pool), found.info
-
-
-def _pool(split: LabelledImages, pool: int) -> LabelledImages:
-    count, height, width, channels = split.images.shape
-    if pool == 1:
-        return split
-    parts = split.images.reshape(
-        count, height // pool, pool, width // pool, pool, channels
-    )
-    # In whole numbers: the mean of float64 copies would need eight times the memory.
-    sums = parts.sum(axis=(2, 4), dtype=np.uint16)
-    rounded = (sums + pool * pool // 2) // (pool * pool)
-    return LabelledImages(rounded.astype(np.uint8), split.labels)
-
-
-def _task(train, test, info, batch_size: int, padding: int, seed: int) -> Task:
-    mean = train.images.mean(axis=(0, 1, 2)).astype(np.float32) / 255
-    plain = train.batches(batch_size, seed)
-
-    def make(step, rows):
-        batch = plain.make(step, rows)
-        # Before padding: what comes from outside is the mean colour then.
-        image = batch["image"] - mean
-        if padding:
-            random = RowRandom(seed, step, rows, batch_size)
-            offsets = random.uniform(0, [2], maxval=2 * padding + 1, dtype=tf.int32)
-            image = crop_and_flip(image, padding, offsets, random.uniform(1) < 0.5)
-        return {**batch, "image": image}
-
-    return Task(
-        StepBatches(make, batch_size),
-        lambda: iter([(test.pixels - mean, test.labels)]),
-        train.images.shape[1:],
-        info,
-    )
-
-
-def problems_of(spec_text: str) -> list[str]:
-    """What keeps this paper from training on a spec, each with its fix."""
-    if not spec_text.startswith("tfds:imagenet"):
-        return classification.problems_of(spec_text)
-    try:
-        open_imagenet(spec_text)
-    except DataError as error:
-        return [str(error)]
-    return []

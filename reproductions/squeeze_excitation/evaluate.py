@@ -9,8 +9,8 @@ import numpy as np
 from keras import ops
 
 from cai_keras.layers.squeeze_excitation import SqueezeExcitation
-from cai_keras.metrics.top_k_error import top_k_errors
 from cai_keras.reporting.record import Metric
+from cai_keras.training.classifier import ErrorCounts
 from cai_keras.training.inference import predict_in_batches
 
 
@@ -19,16 +19,12 @@ class Findings:
     """Sums over the test images.
 
     Attributes:
-        count: of images.
-        errors: k -> number of top-k errors.
-        cross_entropy: sum over images, in nats.
+        errors: of the network.
         class_counts: (classes,), images of each class.
         excitations: gate's name -> (classes, channels), sums of s.
     """
 
-    count: int
-    errors: dict[int, int]
-    cross_entropy: float
+    errors: ErrorCounts
     class_counts: np.ndarray
     excitations: dict[str, np.ndarray]
 
@@ -81,27 +77,17 @@ class Probe:
 def examine(
     probe: Probe, test: Iterable[tuple[np.ndarray, np.ndarray]], batch_size: int
 ) -> Findings:
-    """Every test image once; the images may come in parts of any size.
-
-    Top-5 errors are counted where there are more than five classes.
-    """
+    """Every test image once; the images may come in parts of any size."""
     classes = probe.num_classes
-    errors = {k: 0 for k in (1, 5) if k < classes}
-    cross_entropy, class_counts, excitations = 0.0, np.zeros(classes, int), {}
+    errors, class_counts, excitations = ErrorCounts(classes), np.zeros(classes, int), {}
     for images, labels in test:
         logits, gates = probe(images, batch_size)
-        for k in errors:
-            errors[k] += int(ops.count_nonzero(top_k_errors(logits, labels, k)))
-        losses = keras.losses.sparse_categorical_crossentropy(
-            labels, logits, from_logits=True
-        )
-        cross_entropy += float(ops.sum(losses))
+        errors.add(logits, labels)
         class_counts += np.bincount(labels, minlength=classes)
         for name, s in gates.items():
             sums = excitations.setdefault(name, np.zeros((classes, s.shape[1])))
             np.add.at(sums, labels, s)
-    total = int(class_counts.sum())
-    return Findings(total, errors, cross_entropy, class_counts, excitations)
+    return Findings(errors, class_counts, excitations)
 
 
 def metrics_of(found: Findings) -> dict[str, Metric]:
@@ -112,12 +98,7 @@ def metrics_of(found: Findings) -> dict[str, Metric]:
     0.5 where half of them are let through and half are not. Its growth is the last
     stage's less the first one's.
     """
-    count = found.count
-    metrics = {
-        f"top{k}_error_percent": Metric.of(100 * wrong / count, count)
-        for k, wrong in found.errors.items()
-    }
-    metrics["cross_entropy_nats"] = Metric.of(found.cross_entropy / count, count)
+    metrics, count = found.errors.metrics(), found.errors.count
     spreads = []
     for stage, gate in found.last_gates.items():
         means = found.class_means(gate)

@@ -3,12 +3,12 @@
 from functools import partial
 
 from cai_keras.errors import choose
+from cai_keras.training.classifier import Classifier
 from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.optimizers import make_rules
 
 from . import data, figures
 from .evaluate import Probe, examine, metrics_of
-from .learner import Classifier
 from .model import build_network
 
 

@@ -1,4 +1,4 @@
-"""ImageNet's pipeline: on TFDS's mock data, on real ArrayRecord files, and by pixel."""
+"""ImageNet's pipeline: on TFDS's mock data and on real ArrayRecord files."""
 
 import itertools
 
@@ -8,28 +8,11 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from cai_keras.data import imagenet
-from cai_keras.data.imagenet import EvaluationView, TrainingView
-from cai_keras.data.row_random import RowRandom
+from cai_keras.data.image_views import EvaluationView, TrainingView
 from cai_keras.errors import DataError, UsageError
 
 MEAN = (10.0, 20.0, 30.0)
 VIEW = TrainingView(16, MEAN, area=(0.08, 1.0), aspect=(0.75, 1.3333))
-WHOLE = TrainingView(16, MEAN, area=(1.0, 1.0), aspect=(1.0, 1.0))
-
-
-def random_of(step=0, row=0, seed=0):
-    row = tf.constant([row], tf.int64)
-    return RowRandom(seed, tf.constant(step, tf.int64), row, batch_size=8)
-
-
-def jpeg(image):
-    return tf.io.encode_jpeg(image, quality=100)
-
-
-def grey_steps(height, width):
-    """Every column has a level of its own, from black on the left to white."""
-    levels = np.linspace(0, 255, width).round().astype(np.uint8)
-    return np.broadcast_to(levels[None, :, None], (height, width, 3))
 
 
 def take(dataset, count):
@@ -82,7 +65,9 @@ def numbered(tmp_path_factory):
 
 
 def test_mocked_imagenet_gives_batches_of_the_papers_size(mocked):
-    view = TrainingView(224, MEAN, (0.08, 1.0), (0.75, 1.3333), 10.0, 20.0)
+    view = TrainingView(
+        224, MEAN, (0.08, 1.0), (0.75, 1.3333), rotation_degrees=10.0, jitter=20.0
+    )
     batches = imagenet.training_batches(mocked.train, view, 4, seed=0)
 
     (batch,) = take(batches(0), 1)
@@ -102,6 +87,18 @@ def test_mocked_imagenet_is_tested_on_every_image_once(mocked):
     parts = take(imagenet.evaluation_batches(mocked.test, view, 4), 9)
 
     assert [image.shape for image, _ in parts] == [(4, 224, 224, 3), (2, 224, 224, 3)]
+    assert [label.shape for _, label in parts] == [(4,), (2,)]
+
+
+def test_ten_crops_of_every_image_come_with_one_label(mocked):
+    view = EvaluationView(32, 40, MEAN)
+
+    parts = take(imagenet.evaluation_batches(mocked.test, view, 4, ten_crops=True), 9)
+
+    assert [image.shape for image, _ in parts] == [
+        (4, 10, 32, 32, 3),
+        (2, 10, 32, 32, 3),
+    ]
     assert [label.shape for _, label in parts] == [(4,), (2,)]
 
 
@@ -127,7 +124,9 @@ def test_an_epoch_from_files_has_every_image_once(numbered):
 
 def test_a_step_from_files_is_the_same_from_any_start_and_in_any_part(numbered):
     images = imagenet._open_split(numbered, "train")
-    view = TrainingView(16, MEAN, (0.08, 1.0), (0.75, 1.3333), 10.0, 20.0)
+    view = TrainingView(
+        16, MEAN, (0.08, 1.0), (0.75, 1.3333), rotation_degrees=10.0, jitter=20.0
+    )
     batches = imagenet.training_batches(images, view, 4, seed=0)
 
     expected = take(batches(0), 4)[3]
@@ -168,111 +167,3 @@ def test_a_set_that_is_not_prepared_names_the_command(tmp_path, monkeypatch):
 def test_other_specs_are_refused(spec, message):
     with pytest.raises(UsageError, match=message):
         imagenet.open_imagenet(spec)
-
-
-# How an image is seen
-
-
-def test_the_middle_of_the_resized_image_is_tested():
-    # 40 x 80 becomes 20 x 40; 16 x 16 of it start at row 2 and column 12: the middle.
-    image = grey_steps(40, 80)
-
-    found = imagenet.view_for_evaluation(jpeg(image), EvaluationView(16, 20, MEAN))
-
-    halved = image.reshape(20, 2, 40, 2, 3).mean(axis=(1, 3))
-    expected = halved[2:18, 12:28] - MEAN
-    np.testing.assert_allclose(found, expected, atol=3)
-
-
-def test_a_crop_of_the_whole_is_the_whole_resized_perhaps_flipped():
-    image = grey_steps(32, 32)
-    expected = image.reshape(16, 2, 16, 2, 3).mean(axis=(1, 3)) - MEAN
-
-    views = np.stack(
-        [
-            imagenet.view_for_training(jpeg(image), WHOLE, random_of(row=r))
-            for r in range(8)
-        ]
-    )
-
-    is_flipped = views[:, 0, 0, 0] > views[:, 0, -1, 0]
-    # Not all of eight fair coins fall alike, but for one seed of 128.
-    assert 0 < is_flipped.sum() < 8
-    for view, flipped in zip(views, is_flipped, strict=True):
-        np.testing.assert_allclose(view[:, ::-1] if flipped else view, expected, atol=3)
-
-
-def test_windows_are_even_in_area_and_aspect_and_lie_inside():
-    view = TrainingView(16, MEAN, area=(0.08, 1.0), aspect=(0.75, 1.3333))
-    shape = tf.constant([400, 800, 3])
-
-    windows = np.stack(
-        [imagenet.sample_window(shape, view, random_of(step=s)) for s in range(400)]
-    )
-
-    top, left, height, width = windows.T
-    assert (windows[:, :2] >= 0).all()
-    assert (top + height).max() <= 400
-    assert (left + width).max() <= 800
-    fitting = height * width < 320_000  # one try of ten at least
-    assert fitting.mean() > 0.98
-    area = (height * width / 320_000)[fitting]
-    aspect = (width / height)[fitting]
-    # A crop of 400 x 533 at most: areas from 0.08 to 0.67, those above 0.38 less often.
-    assert 0.08 <= area.min() < 0.1
-    assert 0.55 < area.max() < 0.67
-    assert 0.74 < aspect.min() < 0.8
-    assert 1.25 < aspect.max() < 1.35
-    # As many areas from 0.08 to 0.23 as from 0.23 to 0.38, within five deviations.
-    small, large = (area < 0.23).sum(), ((area >= 0.23) & (area < 0.38)).sum()
-    assert abs(small - large) < 5 * np.sqrt(small + large)
-
-
-def test_windows_of_a_square_image_have_half_of_its_area_on_average():
-    view = TrainingView(16, MEAN, area=(0.08, 1.0), aspect=(1.0, 1.0))
-    shape = tf.constant([100, 100, 3])
-
-    windows = np.stack(
-        [imagenet.sample_window(shape, view, random_of(step=s)) for s in range(400)]
-    )
-
-    # (0.08 + 1) / 2, deviation 0.27 / 20 = 0.013; even sides would give 0.45.
-    area = windows[:, 2] * windows[:, 3] / 10_000
-    assert abs(area.mean() - 0.54) < 0.04
-
-
-def test_an_image_in_which_no_window_fits_is_taken_as_a_whole():
-    view = TrainingView(16, MEAN, area=(0.9, 1.0), aspect=(1.0, 1.0))
-
-    window = imagenet.sample_window(tf.constant([10, 1000, 3]), view, random_of())
-
-    np.testing.assert_array_equal(window, [0, 0, 10, 1000])
-
-
-def test_turning_keeps_the_middle_and_fills_the_corners_with_the_mean():
-    white = jpeg(np.full((32, 32, 3), 255, np.uint8))
-    view = TrainingView(16, MEAN, (1.0, 1.0), (1.0, 1.0), rotation_degrees=45.0)
-
-    views = np.stack(
-        [imagenet.view_for_training(white, view, random_of(row=r)) for r in range(8)]
-    )
-
-    np.testing.assert_allclose(
-        views[:, 7:9, 7:9], np.subtract(255.0, MEAN) + np.zeros((8, 2, 2, 3)), atol=1
-    )
-    # Some of eight angles within 45 degrees bring the outside into the corner.
-    assert np.abs(views[:, 0, 0]).min() < 1
-
-
-def test_jitter_adds_one_number_to_each_channel():
-    grey = jpeg(np.full((32, 32, 3), 100, np.uint8))
-    view = TrainingView(16, MEAN, (1.0, 1.0), (1.0, 1.0), jitter=20.0)
-
-    added = np.stack(
-        [imagenet.view_for_training(grey, view, random_of(row=r)) for r in range(8)]
-    ) - np.subtract(100.0, MEAN)
-
-    assert np.ptp(added, axis=(1, 2)).max() < 0.01
-    assert np.abs(added).max() <= 20.5
-    assert added[:, 0, 0].std(axis=0).min() > 3  # of 24 numbers uniform within 20
-    assert np.abs(added[0, 0, 0, 0] - added[0, 0, 0, 1]) > 0.1

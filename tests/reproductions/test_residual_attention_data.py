@@ -7,6 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from cai_keras.cli.papers import find_paper
+from cai_keras.data import image_task
 from cai_keras.data.classification import load_classification
 from cai_keras.errors import UsageError
 from reproductions.residual_attention import data
@@ -85,7 +86,9 @@ def test_wrong_labels_belong_to_the_seed_alone():
 
 def test_an_image_keeps_its_wrong_label_in_every_epoch():
     task = data.load_in_memory(
-        settings("attention92_noise50", "data.batch_size=5000", "data.crop_padding=0"),
+        settings(
+            "attention92_noise50", "data.batch_size=5000", "data.in_memory.padding=0"
+        ),
         0,
     )
 
@@ -96,74 +99,16 @@ def test_an_image_keeps_its_wrong_label_in_every_epoch():
     assert not np.array_equal(first, second)
 
 
-# Images
-
-
-def test_training_images_have_mean_zero_and_deviation_one():
-    task = data.load_in_memory(
-        settings("attention56", "data.training_sample=5000"), seed=0
-    )
-
-    ((images, _),) = task.training_sample()
-
-    assert images.shape == (5000, 16, 16, 3)
-    np.testing.assert_allclose(images.mean(axis=(0, 1, 2)), 0.0, atol=1e-3)
-    np.testing.assert_allclose(images.std(axis=(0, 1, 2)), 1.0, atol=1e-3)
-
-
-def test_smaller_images_are_means_of_blocks():
-    whole = load_classification("embedded:shapes").test.images[0].astype(float)
-
-    _, test, _ = data._reduced("embedded:shapes", 16)
-
-    blocks = whole.reshape(16, 2, 16, 2, 3).mean(axis=(1, 3))
-    assert np.abs(test.images[0] - blocks).max() <= 0.5
-
-
-def test_crops_come_from_the_standardised_image_and_its_mean_colour():
-    plain, shifted = (
-        data.load_in_memory(settings("attention56", f"data.crop_padding={n}"), 0)
-        for n in (0, 2)
-    )
-
-    (before,), (after,) = take(plain.batches, 1), take(shifted.batches, 1)
-
-    # The same flips, and shifts by up to two pixels to each side.
-    for old, new in zip(before["image"], after["image"], strict=True):
-        padded = np.pad(old, ((2, 2), (2, 2), (0, 0)))
-        windows = [padded[r : r + 16, c : c + 16] for r in range(5) for c in range(5)]
-        assert any(np.array_equal(new, window) for window in windows)
-    np.testing.assert_array_equal(before["label"], after["label"])
-
-
-def test_any_step_and_any_rows_can_be_asked_for():
-    batches = data.load_in_memory(settings("attention92_noise50"), 0).batches
-    whole = take(batches, 4)[3]
-
-    later = take(batches, 1, first=3)[0]
-    part = next(batches(3, range(5, 9)).as_numpy_iterator())
-
-    for name, values in whole.items():
-        np.testing.assert_array_equal(later[name], values)
-        np.testing.assert_array_equal(part[name], values[5:9])
-
-
-@pytest.mark.parametrize("side", [12, 64])
-def test_a_side_that_does_not_divide_the_images_is_refused(side):
-    with pytest.raises(UsageError, match=f"multiple of {side}, found 32 x 32 x 3"):
-        data.load_in_memory(settings("attention56", f"data.image_side={side}"), 0)
-
-
 # As the paper scale reads them
 
 
 @pytest.fixture
 def no_cached_data():
     """What is read before and after the test is not what is read in it."""
-    for cached in (load_classification, data._reduced):
+    for cached in (load_classification, image_task._pooled):
         cached.cache_clear()
     yield
-    for cached in (load_classification, data._reduced):
+    for cached in (load_classification, image_task._pooled):
         cached.cache_clear()
 
 
@@ -173,7 +118,9 @@ def no_cached_data():
 )
 def test_the_paper_scale_reads_cifar_from_tfds(variant, name, no_cached_data):
     with tfds.testing.mock_data(num_examples=20):
-        task = data.load_in_memory(settings(variant, scale="paper"), 0)
+        task = data.load_in_memory(
+            settings(variant, "data.in_memory.training_sample=0", scale="paper"), 0
+        )
 
     (batch,) = take(task.batches, 1)
     assert task.info.name == name
@@ -186,7 +133,7 @@ def test_the_paper_scale_asks_for_imagenet_on_disk(monkeypatch, tmp_path):
     recipe = find_paper("residual_attention").recipe("paper", "imagenet_attention92")
 
     assert recipe.data.spec == "tfds:imagenet2012"
-    assert data.LOADERS[recipe.data.loader] is data.load_imagenet
+    assert data.LOADERS[recipe.data.loader] is image_task.load_imagenet
     assert (recipe.data.image_side, recipe.data.test_side) == (224, 320)
     assert recipe.train.total_steps == 530_000
     # The images are not here; the fix is one line.

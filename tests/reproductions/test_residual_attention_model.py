@@ -9,6 +9,7 @@ from cai_keras.cli.papers import find_paper
 from cai_keras.reporting.finished import FinishedRun
 from cai_keras.reporting.paper_figures import NothingToDraw
 from cai_keras.reporting.run_folder import RunFolder
+from cai_keras.training.classifier import ErrorCounts
 from cai_keras.training.config import resolved_yaml
 from reproductions.residual_attention import evaluate, experiment, figures
 from reproductions.residual_attention.evaluate import Findings, metrics_of
@@ -59,9 +60,15 @@ def test_modules_a_stage_at_paper_and_small_scale(variant, modules):
 # Measurements
 
 
+def counts(count, errors, cross_entropy):
+    found = ErrorCounts(10)
+    found.count, found.errors, found.cross_entropy = count, errors, cross_entropy
+    return found
+
+
 def test_metrics_of_sums_worked_out_by_hand():
-    test = Findings(20, {1: 5, 5: 1}, 30.0, np.array([40.0, 200.0]))
-    sample = Findings(8, {1: 0, 5: 0}, 4.0, np.array([1.0, 1.0]))
+    test = Findings(counts(20, {1: 5, 5: 1}, 30.0), np.array([40.0, 200.0]))
+    sample = Findings(counts(8, {1: 0, 5: 0}, 4.0), np.array([1.0, 1.0]))
 
     found = {name: (m.value, m.count) for name, m in metrics_of(test, sample).items()}
 
@@ -76,7 +83,7 @@ def test_metrics_of_sums_worked_out_by_hand():
 
 
 def test_a_stage_that_is_silent_has_no_decibels():
-    found = metrics_of(Findings(4, {1: 0}, 0.0, np.array([0.0])), None)
+    found = metrics_of(Findings(counts(4, {1: 0}, 0.0), np.array([0.0])), None)
 
     assert found["last_stage_response_decibels"].value is None
     assert "training_cross_entropy_nats" not in found
@@ -95,9 +102,9 @@ def test_findings_are_those_of_the_network_itself():
     stage = keras.Model(model.input, model.get_layer("stage1").output)
     features = ops.convert_to_numpy(stage(images))
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    assert found.count == 7
-    assert found.errors[1] == (logits.argmax(axis=1) != labels).sum()
-    assert found.cross_entropy == pytest.approx(
+    assert found.errors.count == 7
+    assert found.errors.errors[1] == (logits.argmax(axis=1) != labels).sum()
+    assert found.errors.cross_entropy == pytest.approx(
         -log_p[range(7), labels].sum(), rel=1e-4
     )
     expected = np.abs(features).mean(axis=(1, 2, 3)).sum()

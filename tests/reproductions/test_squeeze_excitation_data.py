@@ -7,7 +7,6 @@ import pytest
 import tensorflow_datasets as tfds
 
 from cai_keras.cli.papers import find_paper
-from cai_keras.data.classification import load_classification
 from cai_keras.errors import UsageError
 from reproductions.squeeze_excitation import data
 
@@ -115,64 +114,14 @@ def test_the_cue_task_names_itself_and_refuses_a_folder(tmp_path):
         data.load_global_cue(data_of("smoke", "global_cue_se", "folder:x"), seed=0)
 
 
-# Images in memory
-
-
-def test_images_are_the_means_of_pixels_less_the_training_sets_mean():
-    settings = data_of("small", "cifar10_resnet20", "embedded:digits")
-    raw = load_classification("embedded:digits")
-
-    task = data.load_in_memory(settings, seed=0)
-
-    (images, labels) = next(task.test())
-    assert task.image_shape == (4, 4, 1)
-    means = raw.test.images.reshape(500, 4, 2, 4, 2, 1).mean(axis=(2, 4)) / 255
-    mean = raw.train.images.mean() / 255
-    np.testing.assert_allclose(images, means - mean, atol=1.1 / 255)
-    np.testing.assert_array_equal(labels, raw.test.labels)
-
-
-def test_training_images_are_shifted_and_flipped_differently_at_each_step():
-    settings = data_of("smoke", "cifar10_resnet20", None, "data.batch_size=1297")
-    task = data.load_in_memory(settings, seed=0)
-
-    first, second = take(task.batches(0), 2)
-
-    # One epoch is one batch: the same images, hardly any of them twice alike.
-    order = [np.argsort(b["label"], kind="stable") for b in (first, second)]
-    np.testing.assert_array_equal(first["label"][order[0]], second["label"][order[1]])
-    known = {image.tobytes() for image in first["image"]}
-    repeated = sum(image.tobytes() in known for image in second["image"])
-    # 9 shifts and 2 sides: one in 18 of 1,297.
-    assert 30 < repeated < 130
-
-
-def test_a_step_is_the_same_from_any_start_and_in_any_part():
-    batches = data.load_in_memory(data_of("smoke", "cifar10_resnet20"), 3).batches
-
-    expected = take(batches(0), 6)[5]
-    (whole,), (part,) = take(batches(5), 1), take(batches(5, range(2, 5)), 1)
-
-    for name, values in expected.items():
-        np.testing.assert_array_equal(whole[name], values)
-        np.testing.assert_array_equal(part[name], values[2:5])
-
-
-def test_a_pool_that_does_not_divide_the_image_is_refused():
-    settings = data_of("smoke", "cifar10_resnet20", None, "data.in_memory.pool=3")
-
-    with pytest.raises(UsageError, match=r"pool: 3 does not divide \(8, 8\)"):
-        data.load_in_memory(settings, seed=0)
-
-
-# ImageNet
+# As the paper scale reads them
 
 
 @pytest.mark.parametrize("variant", ["imagenet_resnet50", "imagenet_senet154_released"])
 def test_the_papers_pipeline_runs_on_mocked_imagenet(variant):
     settings = data_of("paper", variant, None, "data.batch_size=4")
     with tfds.testing.mock_data(num_examples=6):
-        task = data.load_imagenet(settings, seed=0)
+        task = data.LOADERS[settings.loader](settings, seed=0)
         (batch,) = take(task.batches(0), 1)
         parts = list(task.test())
 

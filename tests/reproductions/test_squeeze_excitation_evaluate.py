@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from cai_keras.layers.squeeze_excitation import SqueezeExcitation
+from cai_keras.training.classifier import ErrorCounts
 from reproductions.squeeze_excitation.evaluate import (
     Findings,
     Probe,
@@ -89,9 +90,10 @@ def test_sums_do_not_depend_on_how_the_images_are_cut():
         FixedProbe(), [(logits[:7], labels[:7]), (logits[7:], labels[7:])], 4
     )
 
-    assert whole.count == parts.count == 10
-    assert whole.errors == parts.errors
-    assert parts.cross_entropy == pytest.approx(whole.cross_entropy)
+    assert whole.errors.count == parts.errors.count == 10
+    assert whole.errors.errors == parts.errors.errors
+    expected = pytest.approx(whole.errors.cross_entropy)
+    assert parts.errors.cross_entropy == expected
     for name, sums in whole.excitations.items():
         np.testing.assert_allclose(parts.excitations[name], sums)
 
@@ -113,8 +115,10 @@ def test_spreads_are_deviations_over_the_classes_that_have_images():
     # Two gates of two channels. Class 0 has two images, class 2 one, class 1 none.
     early = np.array([[0.8, 1.0], [0, 0], [0.4, 0.5]])  # means .4 .5 and .4 .5
     late = np.array([[0.4, 1.2], [0, 0], [0.8, 0.6]])  # means .2 .6 and .8 .6
+    errors = ErrorCounts(3)
+    errors.add(np.eye(3, dtype=np.float32), np.arange(3))
     found = Findings(
-        3, {1: 0}, 0.0, np.array([2, 0, 1]),
+        errors, np.array([2, 0, 1]),
         {"stage1_block1_end": late, "stage1_block2_end": early,
          "stage2_block1_end": late},
     )  # fmt: skip

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from cai_keras.reporting.paper_figures import NothingToDraw
+from cai_keras.training.classifier import ErrorCounts
 from reproductions.squeeze_excitation import figures
 from reproductions.squeeze_excitation.evaluate import Findings
 
@@ -112,7 +113,7 @@ def test_the_excitation_figure_has_four_classes_and_their_mean_for_every_stage()
     counts = np.array([1, 0, 1, 1, 1])
     gates = {"stage1_block1_end": sums, "stage2_block1_end": sums}
 
-    figure = figures.draw_excitations(Findings(4, {}, 0.0, counts, gates), "title")
+    figure = figures.draw_excitations(Findings(ErrorCounts(2), counts, gates), "title")
 
     assert len(figure.axes) == 2
     *classes, every = figure.axes[0].lines
