@@ -89,7 +89,7 @@ def view_for_training(
         image = jitter_colours(image, view.colour_jitter, random, _COLOURS)
     if view.lighting:
         image = add_lighting(image, view.lighting, random, _LIGHT)
-    image -= tf.constant(view.channel_mean)
+    image -= tf.constant(view.channel_mean, tf.float32)
     if view.rotation_degrees:
         image = _turn(image, view.rotation_degrees, random)
     if view.jitter:
@@ -184,7 +184,7 @@ def _resized(encoded: tf.Tensor, view: EvaluationView):
 
 def _cut(image: tf.Tensor, top, left, view: EvaluationView) -> tf.Tensor:
     image = image[top : top + view.side, left : left + view.side]
-    image = _scaled(image - tf.constant(view.channel_mean), view)
+    image = _scaled(image - tf.constant(view.channel_mean, tf.float32), view)
     return tf.ensure_shape(image, [view.side, view.side, 3])
 
 
@@ -192,7 +192,7 @@ def _scaled(image: tf.Tensor, view: TrainingView | EvaluationView) -> tf.Tensor:
     # Without an operation that changes nothing, results stay what they were.
     if all(deviation == 1 for deviation in view.channel_deviation):
         return image
-    return image / tf.constant(view.channel_deviation)
+    return image / tf.constant(view.channel_deviation, tf.float32)
 
 
 def _turn(image: tf.Tensor, degrees: float, random: RowRandom) -> tf.Tensor:
