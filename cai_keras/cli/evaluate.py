@@ -47,6 +47,7 @@ def evaluate(
     again = record.model_copy(
         update={
             "metrics": metrics,
+            "series": evaluation.measure_series(experiment, recipe),
             "machine": describe_machine(),
             "code": code_digest(paper.folder),
             "started": now,

@@ -74,12 +74,15 @@ def networks_of(paper: Paper) -> Callable[..., dict]:
 
 
 def data_problems(paper: Paper) -> Callable[[str], list[str]]:
-    """The paper's check of a data spec: one line with the fix for each problem."""
+    """The paper's check of a data spec: one line with the fix for each problem.
+
+    That of its data.py, or else that of the library's image tasks.
+    """
     if (paper.folder / "data.py").exists():
         module = _module(paper, "data")
         if hasattr(module, "problems_of"):
             return module.problems_of
-    from cai_keras.data.source import problems_of
+    from cai_keras.data.image_task import problems_of
 
     return problems_of
 

@@ -13,42 +13,13 @@ from keras import layers, ops
 from cai_keras.layers.attention_mask import AttentionMask
 from cai_keras.layers.bilinear_resize import BilinearResize
 from cai_keras.layers.mask_gate import MaskGate
+from cai_keras.networks.pre_activation import PreActivationBottleneck
 from cai_keras.networks.residual_blocks import Bottleneck, Convolutions
 from cai_keras.networks.resnet import apply_classifier
 
 # Depth of the trunk -> modules in each of the three stages.
 IMAGENET_MODULES = {56: (1, 1, 1), 92: (1, 2, 3)}
 _LOCAL_MASK_UNITS = 3
-
-
-@dataclass(frozen=True)
-class PreActivationBottleneck:
-    """Residual unit R(w): He et al. 2016 (arXiv:1603.05027), full pre-activation.
-
-    Three times normalisation, ReLU and convolution (1x1, 3x3, 1x1). Where the map
-    changes its shape, the shortcut is a 1x1 convolution of the input *after* the first
-    ReLU.
-
-    Attributes:
-        convolutions: how they are made.
-        width: of the first two convolutions, as a share of the output channels.
-    """
-
-    convolutions: Convolutions
-    width: float = 0.25
-
-    def __call__(self, x, filters: int, stride: int, index: int, name: str):
-        """Extends the graph by one unit; `index` is there for `Bottleneck`'s sake."""
-        make, width = self.convolutions, round(filters * self.width)
-        activated = ops.relu(make.normalise(x, f"{name}_norm1"))
-        branch = make.convolve(activated, width, 1, f"{name}_conv1")
-        branch = ops.relu(make.normalise(branch, f"{name}_norm2"))
-        branch = make.convolve(branch, width, 3, f"{name}_conv2", stride)
-        branch = ops.relu(make.normalise(branch, f"{name}_norm3"))
-        branch = make.convolve(branch, filters, 1, f"{name}_conv3")
-        if x.shape[-1] != filters or stride > 1:
-            x = make.convolve(activated, filters, 1, f"{name}_projection", stride)
-        return x + branch
 
 
 @dataclass(frozen=True)

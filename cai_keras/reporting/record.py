@@ -102,6 +102,8 @@ class Record(_Part):
         train_seconds: inside training steps, evaluation excluded.
         examples_per_second: in steady state; the first call is left out.
         input_wait_share: share of that time spent waiting for the next batch, 0 to 1.
+        series: measured numbers that belong together, such as one for each layer, as
+            figures over runs need them; no table shows them.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -131,6 +133,15 @@ class Record(_Part):
     peak_memory_bytes: Count
     parameters: dict[str, Parameters]
     metrics: dict[str, Metric]
+    series: dict[str, list[float]] = {}
+
+    @field_validator("series")
+    @classmethod
+    def _numbers_only(cls, series: Mapping[str, list[float]]):
+        for name, values in series.items():
+            if not all(map(_is_number, values)):
+                raise ValueError(f"{name} has a number that is not finite or too large")
+        return series
 
     @field_validator("metrics")
     @classmethod

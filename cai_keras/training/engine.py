@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 
@@ -31,7 +31,12 @@ from cai_keras.training.distribution import (
     strategy_label,
     sum_over_processes,
 )
-from cai_keras.training.evaluation import Build, evaluate, evaluation_weights
+from cai_keras.training.evaluation import (
+    Build,
+    evaluate,
+    evaluation_weights,
+    measure_series,
+)
 from cai_keras.training.experiment import Phase
 from cai_keras.training.failures import WriteError, one_line, writing
 from cai_keras.training.first_record import first_record
@@ -179,8 +184,7 @@ class _Run:
             values = hyperparameters_of(self.record, self.recipe.values)
             self.log.hyperparameters(values)
             self._train()
-            metrics = self._finish_together()
-            self._write("done", metrics=metrics)
+            self._write("done", **self._finish_together())
         except (InterruptedRunError, KeyboardInterrupt) as error:
             self._write_last("interrupted", str(error) or "stopped twice")
             raise
@@ -198,12 +202,12 @@ class _Run:
             self.reporter.stop()
         return self.record
 
-    def _finish_together(self) -> dict[str, Metric]:
+    def _finish_together(self) -> dict[str, Any]:
         """The chief finishes; other workers wait for it, and fail with it."""
-        failure, metrics = None, {}
+        failure, found = None, {}
         if self.is_chief:
             try:
-                metrics = self._finish()
+                found = self._finish()
             except BaseException as error:
                 failure = error
         failures = sum_over_processes(self.strategy, float(failure is not None))
@@ -211,20 +215,25 @@ class _Run:
             raise failure
         if failures:
             raise RunError("the first worker could not finish the run")
-        return metrics
+        return found
 
-    def _finish(self) -> dict[str, Metric]:
-        """What follows training: metrics, figures, embeddings, networks to load."""
+    def _finish(self) -> dict[str, Any]:
+        """What follows training: metrics, figures, embeddings, networks to load.
+
+        Returns:
+            what the record says of them.
+        """
         with self.strategy.scope():
             metrics = evaluate(self.experiment, self.recipe, self._raise_if_asked)
             self._log_metrics(metrics)
             self._keep_if_best(metrics)
+            series = measure_series(self.experiment, self.recipe)
             with evaluation_weights(self.experiment, self.recipe):
                 draw_figures(self.experiment, self.folder, self.log, self.done)
                 write_embeddings(self.experiment, self.folder)
         with evaluation_weights(self.experiment, self.recipe):
             export_networks(self.experiment.networks(), self.folder)
-        return metrics
+        return {"metrics": metrics, "series": series}
 
     def _train(self) -> None:
         first = 0

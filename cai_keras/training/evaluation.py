@@ -54,6 +54,15 @@ def evaluate(
     return metrics
 
 
+def measure_series(experiment: Experiment, recipe: Recipe) -> dict[str, list[float]]:
+    """Every series of the experiment, by its name."""
+    with evaluation_weights(experiment, recipe):
+        return {
+            name: [float(value) for value in measure()]
+            for name, measure in experiment.series.items()
+        }
+
+
 def evaluation_weights(experiment: Experiment, recipe: Recipe):
     """Within it networks have their averaged weights, where the recipe says so."""
     if recipe.train.ema is None or not recipe.train.ema.use_for_evaluation:

@@ -1,6 +1,6 @@
 """What a paper hands to the engine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import tensorflow as tf
@@ -43,6 +43,8 @@ class Experiment:
         dataset: what was loaded.
         embeddings: name -> function computing what TensorBoard's projector shows of
             this run.
+        series: name -> function giving numbers that belong together, such as one for
+            each layer; they are kept in the record, for figures over runs.
     """
 
     phases: tuple[Phase, ...]
@@ -50,6 +52,7 @@ class Experiment:
     dataset: LoadedData
     figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
     embeddings: Mapping[str, Callable[[], Embeddings]] = field(default_factory=dict)
+    series: Mapping[str, Callable[[], Sequence[float]]] = field(default_factory=dict)
 
     def networks(self) -> dict:
         """All networks by name; a later phase's network hides one of equal name."""

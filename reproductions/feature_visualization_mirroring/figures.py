@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cai_keras.reporting.paper_figures import NothingToDraw
+from cai_keras.reporting.run_groups import curves_of
 from cai_keras.reporting.style import COLOURS, MUTED, figure_style
 
 from . import theory
@@ -138,7 +139,7 @@ def draw_steps(runs) -> Figure:
     for run in runs:
         if _data(run)["signal"] == "noise" and _trained(run):
             trained.setdefault(run.record.variant, []).append(run)
-    tables = {name: _losses(members) for name, members in trained.items()}
+    tables = {name: curves_of(members, _LOSS) for name, members in trained.items()}
     tables = {name: table for name, table in tables.items() if len(table)}
     if not tables:
         raise NothingToDraw("no training on white noise was logged")
@@ -234,16 +235,6 @@ def _column_floors(model, width: int) -> np.ndarray | None:
     if model["padding"] == "circular":
         return np.full(width, theory.shift_equivariant_floor(width, radius))
     return theory.column_floors(width, radius)
-
-
-def _losses(runs) -> pd.DataFrame:
-    """A row for each step that every run logged, a column for each run."""
-    columns = []
-    for run in runs:
-        rows = run.metrics()
-        rows = rows[rows.metric == _LOSS]
-        columns.append(rows.drop_duplicates("step").set_index("step").value)
-    return pd.concat(columns, axis=1, join="inner").sort_index()
 
 
 def _first_seeds(runs) -> list:

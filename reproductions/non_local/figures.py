@@ -4,10 +4,10 @@ from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from cai_keras.reporting.paper_figures import NothingToDraw
+from cai_keras.reporting.run_groups import curves_of, data_title
 from cai_keras.reporting.style import COLOURS, figure_style
 
 _TESTED = "test/top1_accuracy_percent"
@@ -21,7 +21,7 @@ def draw_curves(runs) -> Figure:
         runs: list of `FinishedRun` of one scale and one data set.
     """
     tables = {
-        variant: _validation_table(members)
+        variant: curves_of(members, _VALIDATED)
         for variant, members in _by_variant(runs).items()
     }
     tables = {variant: table for variant, table in tables.items() if len(table)}
@@ -86,24 +86,13 @@ def _by_variant(runs) -> dict[str, list]:
     return found
 
 
-def _validation_table(runs) -> pd.DataFrame:
-    """A row for each step at which every run was validated, a column for each run."""
-    columns = []
-    for run in runs:
-        rows = run.metrics()
-        rows = rows[rows.metric == _VALIDATED]
-        columns.append(rows.drop_duplicates("step").set_index("step").value)
-    return pd.concat(columns, axis=1, join="inner").sort_index()
-
-
 def _draw_chance(draw_line, run) -> None:
     classes = run.config()["recipe"]["data"]["num_classes"]
     draw_line(100 / classes, color="black", linewidth=0.8, linestyle=":")
 
 
 def _title(record) -> str:
-    stand_in = " (stand-in)" if record.dataset.stand_in else ""
-    return f"{record.dataset.name}{stand_in}, {record.scale} scale; dotted: chance"
+    return f"{data_title(record)}; dotted: chance"
 
 
 # Figures over all runs of one scale and data set, for `cai figure`.

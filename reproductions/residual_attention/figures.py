@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from cai_keras.reporting.paper_figures import NothingToDraw
+from cai_keras.reporting.run_groups import data_title, mean_and_deviation
 from cai_keras.reporting.style import COLOURS, MUTED, figure_style
 
 _ERROR = "test/error_percent"
@@ -41,10 +42,11 @@ def draw_depth(runs) -> Figure:
         runs: list of `FinishedRun` of one scale and one data set.
     """
     plain = [run for run in runs if _is_of_depth_series(run)]
+    title = data_title(runs[0].record)
     panels = [
         ("published, CIFAR-10", "test error, percent", PUBLISHED_DEPTH),
-        (_title(runs), "test error, percent", _by_gate_and_depth(plain, _ERROR)),
-        (_title(runs), "training loss, nats", _by_gate_and_depth(plain, _LOSS)),
+        (title, "test error, percent", _by_gate_and_depth(plain, _ERROR)),
+        (title, "training loss, nats", _by_gate_and_depth(plain, _LOSS)),
     ]
     if not any(panels[1][2].values()):
         raise NothingToDraw("no run of attention or naive networks of any depth")
@@ -68,7 +70,7 @@ def draw_noise(runs) -> Figure:
         raise NothingToDraw("no run of the series with noisy labels")
     panels = [
         ("published, CIFAR-10", "test error, percent", PUBLISHED_NOISE),
-        (_title(runs), "test error, percent", measured),
+        (data_title(runs[0].record), "test error, percent", measured),
     ]
     return _draw_panels(panels, _NETWORKS, "wrong training labels, percent")
 
@@ -114,7 +116,7 @@ def draw_responses(runs) -> Figure:
         axes[0, 0].yaxis.set_minor_formatter(NullFormatter())
         axes[0, 0].set_ylabel("mean |feature| at its end")
         axes[0, 0].legend(fontsize=7)
-        figure.suptitle(_title(runs), fontsize=9)
+        figure.suptitle(data_title(runs[0].record), fontsize=9)
     return figure
 
 
@@ -169,8 +171,13 @@ def _draw_panels(panels, series, label: str) -> Figure:
                 if not points:
                     continue
                 places, values = zip(*points, strict=True)
+                means, deviations = zip(
+                    # A published number stands alone.
+                    *(mean_and_deviation(np.atleast_1d(v)) for v in values),
+                    strict=True,
+                )
                 axis.errorbar(
-                    places, [np.mean(v) for v in values], [_spread(v) for v in values],
+                    places, means, deviations,
                     color=colour, marker=marker, capsize=3, label=name,
                 )  # fmt: skip
             axis.set_xticks(sorted({x for found in measured.values() for x in found}))
@@ -208,17 +215,6 @@ def _stage_responses(record) -> list[float]:
         found.append(record.metrics[name].value)
         stage += 1
     return found
-
-
-def _title(runs) -> str:
-    record = runs[0].record
-    stand_in = " (stand-in)" if record.dataset.stand_in else ""
-    return f"{record.dataset.name}{stand_in}, {record.scale} scale"
-
-
-def _spread(values) -> float:
-    """The sample standard deviation; 0 for one number."""
-    return float(np.std(values, ddof=1)) if np.size(values) > 1 else 0.0
 
 
 def _spoken(name: str) -> str:

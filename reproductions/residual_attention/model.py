@@ -3,9 +3,9 @@
 import keras
 
 from cai_keras.errors import choose
+from cai_keras.networks.pre_activation import PreActivationBottleneck
 from cai_keras.networks.residual_attention import (
     AttentionModule,
-    PreActivationBottleneck,
     Stage,
     build_cifar_network,
     build_imagenet_attention,

@@ -5,10 +5,15 @@ from collections.abc import Iterable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from cai_keras.reporting.paper_figures import NothingToDraw
+from cai_keras.reporting.run_groups import (
+    data_title,
+    draw_curve,
+    mean_and_deviation,
+    values_of,
+)
 from cai_keras.reporting.style import COLOURS, RIGHT, WRONG, figure_style
 
 _ERROR = "test/top1_error_percent"
@@ -110,18 +115,13 @@ def draw_training_curves(runs) -> Figure:
         ordered = sorted(pairs.items(), key=_by_depth)
         for axis, (network, pair) in zip(axes.flat, ordered, strict=False):
             for members, label in zip(pair, ("without", "with gates"), strict=True):
-                table = _losses(members)
-                (line,) = axis.plot(table.index, table.mean(axis=1), label=label)
-                axis.fill_between(
-                    table.index, table.min(axis=1), table.max(axis=1),
-                    color=line.get_color(), alpha=0.15, linewidth=0,
-                )  # fmt: skip
+                draw_curve(axis, members, _LOSS, label=label)
             axis.set_title(network, fontsize=9)
             axis.set_xlabel("step")
         for axis in axes[:, 0]:
             axis.set_ylabel("training loss, nats")
         axes[0, 0].legend(fontsize=8)
-        figure.suptitle(_data_name(runs[0].record), fontsize=9)
+        figure.suptitle(data_title(runs[0].record), fontsize=9)
     return figure
 
 
@@ -146,13 +146,16 @@ def draw_ratios(runs) -> Figure:
             _draw_sweep(axis, by_ratio)
             axis.set_title(network, fontsize=9)
         axes[0, 0].set_ylabel("top-1 test error, percent")
-        figure.suptitle(_data_name(runs[0].record), fontsize=9)
+        figure.suptitle(data_title(runs[0].record), fontsize=9)
     return figure
 
 
 def _draw_sweep(axis, by_ratio: Mapping) -> None:
     ratios = sorted(by_ratio.keys() - {None})
-    means, spreads = zip(*(_error(by_ratio[r]) for r in ratios), strict=True)
+    means, spreads = zip(
+        *(mean_and_deviation(values_of(by_ratio[r], _ERROR)) for r in ratios),
+        strict=True,
+    )
     axis.errorbar(ratios, means, yerr=spreads, marker="o", ms=4, capsize=3)
     for ratio, mean in zip(ratios, means, strict=True):
         parameters = by_ratio[ratio][0].record.parameters["classifier"].trainable
@@ -161,7 +164,7 @@ def _draw_sweep(axis, by_ratio: Mapping) -> None:
             textcoords="offset points", fontsize=7,
         )  # fmt: skip
     if None in by_ratio:
-        mean, spread = _error(by_ratio[None])
+        mean, spread = mean_and_deviation(values_of(by_ratio[None], _ERROR))
         axis.axhline(mean, color=WRONG, linestyle="--", linewidth=1, label="no gates")
         axis.axhspan(mean - spread, mean + spread, color=WRONG, alpha=0.12, linewidth=0)
         axis.legend(fontsize=8)
@@ -195,27 +198,6 @@ def _by_depth(item) -> tuple[str, int]:
 
 def _near_16(ratio: int) -> int:
     return abs(ratio - 16)
-
-
-def _error(runs) -> tuple[float, float]:
-    """Mean and sample standard deviation over seeds; 0 for one run."""
-    values = [run.record.metrics[_ERROR].value for run in runs]
-    return np.mean(values), np.std(values, ddof=1) if len(values) > 1 else 0.0
-
-
-def _losses(runs) -> pd.DataFrame:
-    """A row for each logged step, a column for each run."""
-    columns = []
-    for run in runs:
-        rows = run.metrics()
-        rows = rows[rows.metric == _LOSS]
-        columns.append(rows.drop_duplicates("step").set_index("step").value)
-    return pd.concat(columns, axis=1, join="inner").sort_index()
-
-
-def _data_name(record) -> str:
-    stand_in = " (stand-in)" if record.dataset.stand_in else ""
-    return f"{record.dataset.name}{stand_in}, {record.scale} scale"
 
 
 def _frame(axis, colour: str) -> None:

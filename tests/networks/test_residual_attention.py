@@ -8,9 +8,9 @@ from parameter_counts import trainable_parameters
 
 from cai_keras.layers.bilinear_resize import BilinearResize
 from cai_keras.layers.mask_gate import MaskGate
+from cai_keras.networks.pre_activation import PreActivationBottleneck
 from cai_keras.networks.residual_attention import (
     AttentionModule,
-    PreActivationBottleneck,
     Stage,
     build_cifar_network,
     build_imagenet_attention,

@@ -250,3 +250,13 @@ def test_a_missing_file_is_refused_with_its_path(tmp_path):
         read_record(path)
 
     assert str(path) in str(caught.value)
+
+
+def test_a_series_is_kept_and_must_be_of_numbers(make_record, tmp_path):
+    record = make_record({}, series={"of_layers": [1.0, -2.5]})
+
+    write_record(tmp_path / "record.json", record)
+
+    assert read_record(tmp_path / "record.json").series == {"of_layers": [1.0, -2.5]}
+    with pytest.raises(ValueError, match="of_layers has a number that is not finite"):
+        make_record({}, series={"of_layers": [1.0, float("nan")]})
