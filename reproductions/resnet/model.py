@@ -1,5 +1,7 @@
 """The paper's networks, and plain ones: the same layers without shortcuts."""
 
+import sys
+
 import keras
 
 from cai_keras.errors import UsageError, choose
@@ -23,6 +25,9 @@ def build_network(model, image_shape: tuple[int, int, int]) -> keras.Model:
     """
     make = Convolutions(model.batch_norm.momentum, model.batch_norm.epsilon)
     block = choose("model.block", model.block, BLOCKS)(make, model)
+    # Keras walks a graph recursively, also when it saves or copies it: with 1,202
+    # layers Python's limit of 1,000 calls is too low.
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 40 * model.depth))
     inputs = keras.Input(image_shape, name="image")
     x = choose("model.network", model.network, TRUNKS)(inputs, make, model, block)
     return keras.Model(inputs, apply_classifier(x, model.num_classes))
