@@ -96,20 +96,31 @@ def count_errors(
 
 
 def classification_evaluators(
-    network: keras.Model, task, batch_size: int
+    network: keras.Model, task, batch_size: int, *more: Callable[[], dict[str, Metric]]
 ) -> dict[str, Callable[[], dict[str, Metric]]]:
-    """The metrics of `ErrorCounts` on an `ImageTask`, as an experiment's evaluators.
+    """The evaluator `test` of an experiment on an `ImageTask`.
 
-    On the test images as `test`; with ten crops as `ten_crops`, and on a sample of the
-    training images as `training_sample`, where the task has them.
+    Its metrics are those of `ErrorCounts` on the test images; with ten crops as
+    `ten_crop_...`, and on a sample of the training images as `training_...`, where the
+    task has them.
+
+    Args:
+        more: functions that give further metrics.
     """
     parts = {
-        "test": task.test,
-        "ten_crops": task.ten_crops,
-        "training_sample": task.training_sample,
+        "": task.test,
+        "ten_crop_": task.ten_crops,
+        "training_": task.training_sample,
     }
 
-    def evaluator(part):
-        return lambda: count_errors(network, part(), batch_size).metrics()
+    def test() -> dict[str, Metric]:
+        found = {}
+        for prefix, part in parts.items():
+            if part is not None:
+                metrics = count_errors(network, part(), batch_size).metrics()
+                found.update((prefix + name, value) for name, value in metrics.items())
+        for measure in more:
+            found.update(measure())
+        return found
 
-    return {name: evaluator(part) for name, part in parts.items() if part is not None}
+    return {"test": test}

@@ -4,6 +4,7 @@ The networks for ImageNet are not trained: their errors are published, their par
 and multiply-adds are counted, and their speed is measured. Small ones are trained.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -36,13 +37,12 @@ def build(recipe, seed: int) -> Experiment:
     steps, batch_size = recipe.train.total_steps, recipe.data.batch_size
     rules = make_rules(recipe.train.optimizers, steps)
     learner = Classifier({"classifier": network}, rules)
-    size = recipe.evaluate.batch_size
+    size, cost = recipe.evaluate.batch_size, _cost(network, recipe)
     return Experiment(
         phases=(Phase(learner, task.batches, steps, batch_size),),
-        evaluators={
-            **classification_evaluators(network, task, size),
-            **_cost(network, recipe),
-        },
+        evaluators=classification_evaluators(
+            network, task, size, *_cost(network, recipe)
+        ),
         dataset=task.info,
     )
 
@@ -50,17 +50,24 @@ def build(recipe, seed: int) -> Experiment:
 def _untrained(recipe) -> Experiment:
     network = networks(recipe)["classifier"]
     noise = LoadedData("noise", "1.0.0", {"test": recipe.evaluate.speed.batch_size})
-    return Experiment(phases=(), evaluators=_cost(network, recipe), dataset=noise)
+
+    def test():
+        return {
+            name: m
+            for measure in _cost(network, recipe)
+            for name, m in measure().items()
+        }
+
+    return Experiment(phases=(), evaluators={"test": test}, dataset=noise)
 
 
-def _cost(network: keras.Model, recipe) -> dict:
-    settings = recipe.evaluate.speed
-    return {
-        "counted": partial(counted, network),
-        "speed": partial(
-            speed, network, settings.batch_size, settings.rounds, settings.calls
-        ),
-    }
+def _cost(network: keras.Model, recipe) -> list[Callable[[], dict]]:
+    """Functions that give the metrics which need no data."""
+    timed = recipe.evaluate.speed
+    return [
+        partial(counted, network),
+        partial(speed, network, timed.batch_size, timed.rounds, timed.calls),
+    ]
 
 
 def _build_network(recipe, image_shape) -> keras.Model:

@@ -15,9 +15,9 @@ from cai_keras.reporting.style import COLOURS, MUTED, figure_style
 
 from .published import published
 
-_PARAMETERS = "counted/parameters"
-_MULTIPLY_ADDS = "counted/multiply_adds_millions"
-_SPEED = "speed/images_per_second"
+_PARAMETERS = "test/parameters"
+_MULTIPLY_ADDS = "test/multiply_adds_millions"
+_SPEED = "test/images_per_second"
 _ERROR = "test/top1_error_percent"
 _MARKERS = "osD^vP*Xh<>p"
 

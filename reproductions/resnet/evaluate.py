@@ -78,7 +78,7 @@ def gradient_growth(
     finally:
         network.set_weights(weights)
     decibels = 20 * np.log10(norms[0] / norms[1]) if all(norms) else np.nan
-    return {"growth_decibels": Metric.of(decibels, len(labels))}
+    return {"gradient_growth_decibels": Metric.of(decibels, len(labels))}
 
 
 def norms_of_3x3(network: keras.Model) -> list[str]:

@@ -25,18 +25,17 @@ def build(recipe, seed: int) -> Experiment:
     rules = make_rules(recipe.train.optimizers, steps)
     learner = Classifier({"classifier": network}, rules)
     size = recipe.evaluate.batch_size
-    evaluators = classification_evaluators(network, task, size)
-    series = {}
+    signals, series = [], {}
     if recipe.evaluate.signals:
-        evaluators["gradients"] = partial(gradient_growth, network, task.test, size)
+        signals.append(partial(gradient_growth, network, task.test, size))
     # An untrained network's normalisation has no statistics yet.
     if recipe.evaluate.signals and steps:
         responses = partial(response_deviations, network, task.test, size)
-        evaluators["layers"] = lambda: mean_of_layers(responses())
+        signals.append(lambda: mean_of_layers(responses()))
         series["response_deviation"] = responses
     return Experiment(
         phases=(Phase(learner, task.batches, steps, batch_size),),
-        evaluators=evaluators,
+        evaluators=classification_evaluators(network, task, size, *signals),
         dataset=task.info,
         series=series,
     )

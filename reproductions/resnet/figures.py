@@ -17,7 +17,7 @@ from cai_keras.reporting.style import COLOURS, MUTED, figure_style
 
 _LOSS = "train/classifier/cross_entropy"
 _TEST = "test/top1_error_percent"
-_TRAINING = "training_sample/cross_entropy_nats"
+_TRAINING = "test/training_cross_entropy_nats"
 _KINDS = {"none": "plain", "pad": "residual"}
 # Test error on CIFAR-10 in percent: Table 6, ResNet by depth.
 PUBLISHED = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}

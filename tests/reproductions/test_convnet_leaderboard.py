@@ -53,11 +53,11 @@ def test_claims_ask_for_the_numbers_of_the_table():
     }
     for name, row in published().items():
         if row.parameters is not None:
-            assert wanted[name, "counted/parameters"] == row.parameters
+            assert wanted[name, "test/parameters"] == row.parameters
             expected = row.multiply_adds_millions
-            assert wanted[name, "counted/multiply_adds_millions"] == expected
+            assert wanted[name, "test/multiply_adds_millions"] == expected
         else:
-            assert wanted[name, "counted/all_parameters"] == KERAS[name]
+            assert wanted[name, "test/all_parameters"] == KERAS[name]
 
 
 def test_error_falls_with_the_year_among_networks_up_to_thirty_million():
@@ -160,9 +160,9 @@ def make_run(make_record):
         parameters = row.parameters if row and row.parameters else 70_000
         record = make_record(
             {
-                "counted/parameters": parameters,
-                "counted/multiply_adds_millions": parameters / 1e4,
-                "speed/images_per_second": speed,
+                "test/parameters": parameters,
+                "test/multiply_adds_millions": parameters / 1e4,
+                "test/images_per_second": speed,
                 "test/top1_error_percent": error,
             },
             variant=variant, seed=seed, steps_done=steps,

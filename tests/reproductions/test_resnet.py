@@ -113,8 +113,8 @@ def test_a_block_that_multiplies_by_ten_makes_twenty_decibels(scale, decibels):
         linear_network(scale), parts((images, labels)), batch_size=4
     )
 
-    assert found["growth_decibels"].value == pytest.approx(decibels, abs=1e-3)
-    assert found["growth_decibels"].count == 4
+    assert found["gradient_growth_decibels"].value == pytest.approx(decibels, abs=1e-3)
+    assert found["gradient_growth_decibels"].count == 4
 
 
 def test_gradients_are_those_of_the_whole_network():
@@ -151,7 +151,7 @@ def test_gradients_are_those_of_the_whole_network():
         # The mean square of a slope along normal directions is the squared norm.
         norms.append(np.sqrt(np.mean(np.square(slopes))))
     expected = 20 * np.log10(norms[0] / norms[1])
-    assert found["growth_decibels"].value == pytest.approx(expected, abs=2.0)
+    assert found["gradient_growth_decibels"].value == pytest.approx(expected, abs=2.0)
 
 
 # Figures
@@ -166,7 +166,7 @@ def make_run(make_record):
         record = make_record(
             {
                 "test/top1_error_percent": error,
-                "training_sample/cross_entropy_nats": loss,
+                "test/training_cross_entropy_nats": loss,
             },
             variant=variant, seed=seed, steps_done=steps,
             series={"response_deviation": list(responses)} if responses else {},

@@ -6,6 +6,7 @@ import pytest
 
 from cai_keras.data.image_task import ImageTask
 from cai_keras.data.loaded import LoadedData
+from cai_keras.reporting.record import Metric
 from cai_keras.training.classifier import (
     ErrorCounts,
     classification_evaluators,
@@ -83,8 +84,33 @@ def test_a_task_is_evaluated_on_what_it_has():
         training_sample=lambda: iter([part, (part[0], np.array([1]))]),
     )
 
-    evaluators = classification_evaluators(identity(), task, batch_size=4)
+    more = {"layers": Metric.of(7.0, 1)}
+    evaluators = classification_evaluators(identity(), task, 4, lambda: more)
 
-    assert set(evaluators) == {"test", "training_sample"}
-    assert evaluators["test"]()["top1_error_percent"].value == 0
-    assert evaluators["training_sample"]()["top1_error_percent"].value == 50
+    found = evaluators["test"]()
+    assert list(evaluators) == ["test"]
+    assert set(found) == {
+        "top1_error_percent", "cross_entropy_nats", "layers",
+        "training_top1_error_percent", "training_cross_entropy_nats",
+    }  # fmt: skip
+    assert found["top1_error_percent"].value == 0
+    assert found["training_top1_error_percent"].value == 50
+    assert found["layers"].value == 7
+
+
+def test_ten_crops_have_metrics_of_their_own():
+    crops = (np.ones((2, 10, 1, 1, 3), np.float32), np.array([0, 1]))
+    one = (images([1, 0, 0], [0, 1, 0]), np.array([0, 1]))
+    task = ImageTask(
+        batches=None,
+        test=lambda: iter([one]),
+        image_shape=(1, 1, 3),
+        info=LoadedData("two", "1.0.0", {}),
+        ten_crops=lambda: iter([crops]),
+    )
+
+    found = classification_evaluators(identity(), task, 4)["test"]()
+
+    assert found["top1_error_percent"].value == 0
+    # All classes alike are an error.
+    assert found["ten_crop_top1_error_percent"].value == 100
