@@ -13,6 +13,7 @@ The `data` section of a recipe that is read here:
       normalisation: channel_mean, channel_moments or pixel_mean
       train, test: how many images of each split, in stored order; null for all
       training_sample: how many training images are also tested on; 0 for none
+      ten_crops: whether test images are also seen as ten crops of the padded image
     imagenet:
       crop_area, crop_aspect: of a training crop (Szegedy et al. 2015), or null and
       crop_shorter_side: as in `TrainingView`
@@ -62,7 +63,7 @@ class ImageTask:
         training_sample: gives some training images, not augmented; None where they
             are on disk or none are asked for.
         ten_crops: gives the test images as (images, labels) with ten crops each,
-            (n, 10, height, width, channels); None where images are in memory.
+            (n, 10, height, width, channels); None where a recipe does not ask for it.
     """
 
     batches: StepBatches | ExampleBatches
@@ -172,7 +173,41 @@ def in_memory_task(found: Classification, data, seed: int) -> ImageTask:
     sample = once(found.train.first(count)) if count else None
     shape = found.train.images.shape[1:]
     batches = StepBatches(make, data.batch_size)
-    return ImageTask(batches, once(found.test), shape, found.info, sample)
+
+    def ten_crops():
+        images = normalise(found.test.pixels)
+        yield ten_crops_of_padded(images, settings.padding), found.test.labels
+
+    return ImageTask(
+        batches,
+        once(found.test),
+        shape,
+        found.info,
+        sample,
+        ten_crops if settings.ten_crops else None,
+    )
+
+
+def ten_crops_of_padded(images: np.ndarray, padding: int) -> np.ndarray:
+    """Each image itself, moved to the four corners of its padding, and all flipped.
+
+    Ten-crop testing (Krizhevsky et al. 2012, Section 4.1) for images that a network
+    sees as a whole; as in training, zeros come from outside.
+
+    Args:
+        images: (n, height, width, channels).
+        padding: pixels on each side.
+    Returns:
+        (n, 10, height, width, channels).
+    """
+    height, width = images.shape[1:3]
+    edges = (padding, padding)
+    padded = np.pad(images, ((0, 0), edges, edges, (0, 0)))
+    last = 2 * padding
+    places = [(padding, padding), (0, 0), (0, last), (last, 0), (last, last)]
+    views = [padded[:, r : r + height, c : c + width] for r, c in places]
+    crops = np.stack(views, axis=1)
+    return np.concatenate([crops, crops[:, :, :, ::-1]], axis=1)
 
 
 def _less_channel_mean(train: LabelledImages) -> Callable:

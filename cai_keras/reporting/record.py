@@ -32,12 +32,18 @@ class Metric(_Part):
         count: examples that took part, padding excluded.
         reason: why `value` is null.
         passport: what makes the number comparable (feature extractor, resizing, ...).
+            What a clock measured has the processor's name under `timed_on`.
     """
 
     value: float | None
     count: Count | None = None
     reason: str | None = None
     passport: dict[str, Any] | None = None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether a clock measured it: no second run gives the same number."""
+        return "timed_on" in (self.passport or {})
 
     @classmethod
     def of(cls, value: float, count: int, passport: dict | None = None) -> "Metric":

@@ -10,6 +10,7 @@ import numpy as np
 
 from cai_keras.reporting.record import Metric
 from cai_keras.training.inference import predict_in_batches
+from cai_keras.training.machine import describe_machine
 from cai_keras.training.multiply_adds import count_multiply_adds
 
 
@@ -30,7 +31,7 @@ def speed(
     calls: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Metric]:
-    """Images per second in inference, float32, on random images.
+    """Images per second in inference on random images.
 
     The median over rounds of a few calls each, after a first call that compiles;
     results are brought to the host, so that the device has finished.
@@ -51,6 +52,12 @@ def speed(
         for _ in range(calls):
             predict()
         rates.append(batch_size * calls / (clock() - begin))
-    return {
-        "images_per_second": Metric.of(statistics.median(rates), batch_size * rounds)
+    machine = describe_machine()
+    passport = {
+        "timed_on": machine.gpus[0] if machine.gpus else machine.cpu,
+        "threads": machine.intra_op_threads,
+        "batch_size": batch_size,
+        "precision": keras.config.dtype_policy().name,
     }
+    rate = Metric.of(statistics.median(rates), batch_size * rounds, passport)
+    return {"images_per_second": rate}

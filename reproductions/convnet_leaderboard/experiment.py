@@ -40,9 +40,7 @@ def build(recipe, seed: int) -> Experiment:
     size, cost = recipe.evaluate.batch_size, _cost(network, recipe)
     return Experiment(
         phases=(Phase(learner, task.batches, steps, batch_size),),
-        evaluators=classification_evaluators(
-            network, task, size, *_cost(network, recipe)
-        ),
+        evaluators=classification_evaluators(network, task, size, *cost),
         dataset=task.info,
     )
 

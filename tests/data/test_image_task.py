@@ -20,6 +20,7 @@ IN_MEMORY = {
     "train": None,
     "test": None,
     "training_sample": 0,
+    "ten_crops": False,
 }
 IMAGENET = {
     "crop_area": [0.08, 1.0],
@@ -168,6 +169,22 @@ def test_the_first_images_of_a_split_can_be_asked_for():
     np.testing.assert_array_equal(np.bincount(batch["label"]), expected)
     with pytest.raises(UsageError, match="5000 images asked for"):
         load(train=5000)
+
+
+def test_ten_crops_of_an_image_in_memory_are_its_shifts_and_their_mirror_images():
+    task = load(padding=2, ten_crops=True)
+
+    ((images, labels),), ((crops, same),) = task.test(), task.ten_crops()
+
+    assert crops.shape == (500, 10, 8, 8, 1)
+    np.testing.assert_array_equal(labels, same)
+    np.testing.assert_array_equal(crops[:, 0], images)
+    # The upper left corner of the padded image: two rows and columns of zeros.
+    np.testing.assert_array_equal(crops[:, 1, 2:, 2:], images[:, :6, :6])
+    assert not crops[:, 1, :2].any()
+    np.testing.assert_array_equal(crops[:, 4, :6, :6], images[:, 2:, 2:])
+    np.testing.assert_array_equal(crops[:, 5:], crops[:, :5, :, ::-1])
+    assert load(padding=2).ten_crops is None
 
 
 def test_mocked_imagenet_is_trained_on_crops_and_tested_on_one_and_ten():

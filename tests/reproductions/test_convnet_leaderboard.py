@@ -147,6 +147,8 @@ def test_speed_is_the_median_over_rounds_without_the_first_call():
 
     assert found["images_per_second"].value == 12.0
     assert found["images_per_second"].count == 24
+    assert found["images_per_second"].is_timed
+    assert found["images_per_second"].passport["batch_size"] == 8
 
 
 # Figures
