@@ -10,6 +10,7 @@ from cai_keras.reporting.rounding import (
     decimals_for,
     duration,
     estimate,
+    given,
     mean,
     rounded,
     share,
@@ -33,7 +34,7 @@ Part = tuple[int, int] | None
 def claim_cells(slug: str, claim: ValueClaim | EffectClaim) -> dict:
     """What the paper says."""
     if isinstance(claim, ValueClaim):
-        published, text = claim.value, f"{claim.value:g}"
+        published, text = claim.value, given(claim.value)
     else:
         published = claim.published
         text = "" if published is None else f"{published:+g}; "

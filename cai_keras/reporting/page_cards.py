@@ -15,6 +15,7 @@ from cai_keras.reporting.page_pictures import Picture, read_picture
 from cai_keras.reporting.page_records import RecordTable, label_of, record_table
 from cai_keras.reporting.paper_figures import OURS, PaperFigure
 from cai_keras.reporting.plain_text import one_line
+from cai_keras.reporting.rounding import given
 from cai_keras.reporting.table import Row
 
 _PAGE_BYTES, _PAPER_BYTES = 6_000_000, 1_500_000  # of pictures
@@ -152,7 +153,7 @@ def _claim_card(claim: Any, rows: Sequence[Row]) -> ClaimCard:
         if claim.published is not None:
             demand += f"; published {claim.published:+g}"
     else:
-        demand = f"{claim.variant}: {claim.value:g} ± {claim.tolerance:g}"
+        demand = f"{claim.variant}: {given(claim.value)} ± {claim.tolerance:g}"
     return ClaimCard(
         id=claim.id,
         demand=demand,

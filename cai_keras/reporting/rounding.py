@@ -32,6 +32,11 @@ def rounded(value: float, decimals: int, sign: str = "") -> str:
     return text.replace("-", "+" if sign else "", 1) if not float(text) else text
 
 
+def given(value: float) -> str:
+    """A number as somebody gave it: six digits, or all of a large whole number."""
+    return f"{value:,.0f}" if _is_count(value) else f"{value:g}"
+
+
 def estimate(
     mean: float,
     deviation: float | None,
@@ -39,6 +44,9 @@ def estimate(
     sign: str = "",
 ) -> str:
     """`mean ± deviation [low, high]`, without the parts that there are not."""
+    if not deviation and _is_count(mean):
+        # Of a count that every seed gave, such as one of parameters.
+        return f"{mean:{sign},.0f}"
     decimals = decimals_for(mean, deviation)
     text = rounded(mean, decimals, sign)
     if deviation is not None:
@@ -47,6 +55,10 @@ def estimate(
         low, high = (rounded(end, decimals, sign) for end in interval)
         text += f" [{low}, {high}]"
     return text
+
+
+def _is_count(value: float) -> bool:
+    return 1e5 <= abs(value) < 1e15 and float(value).is_integer()
 
 
 def duration(seconds: float) -> str:
