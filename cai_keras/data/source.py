@@ -19,7 +19,11 @@ from pathlib import Path
 import absl.logging
 import tensorflow_datasets as tfds
 
-from cai_keras.data.builders import kinetics400  # noqa: F401  (TFDS finds it by name)
+from cai_keras.data.builders import (  # noqa: F401  (TFDS finds them by name)
+    isbi2012_em,
+    kinetics400,
+)
+from cai_keras.data.builders.cells import Cells
 from cai_keras.data.builders.digits import Digits
 from cai_keras.data.builders.glyphs import Glyphs
 from cai_keras.data.builders.shapes import Shapes
@@ -28,7 +32,7 @@ from cai_keras.errors import DataError, UsageError, choose
 
 _LOG = logging.getLogger(__name__)
 
-EMBEDDED = {"glyphs": Glyphs, "digits": Digits, "shapes": Shapes}
+EMBEDDED = {"glyphs": Glyphs, "digits": Digits, "shapes": Shapes, "cells": Cells}
 
 
 def data_root() -> Path:
