@@ -111,7 +111,7 @@ def input_side_for(settings: UNetSettings, output_side: int) -> int:
 
 
 def _pools_evenly(settings: UNetSettings, side: int) -> bool:
-    """Whether every map of an input of this side has an even side where it is pooled."""
+    """Whether every map has an even side where it is pooled."""
     for _ in range(settings.depth):
         side -= 4 if settings.padding == "valid" else 0
         if side % 2:
