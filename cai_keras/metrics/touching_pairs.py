@@ -1,21 +1,11 @@
-"""Pairs of touching objects, and how many of them a segmentation has merged."""
+"""Pairs of touching objects, and those that a segmentation has merged."""
 
 import numpy as np
 from scipy import ndimage
 
-_CROSS = ndimage.generate_binary_structure(2, 1)  # 4-connected
-_SQUARE = ndimage.generate_binary_structure(2, 2)
+from cai_keras.metrics.segmented_objects import connected_objects, matched_parts
 
-
-def connected_objects(mask: np.ndarray) -> np.ndarray:
-    """The 4-connected parts of a mask, numbered from 1; 0 outside.
-
-    Args:
-        mask: bool (height, width).
-    Returns:
-        int32 (height, width).
-    """
-    return ndimage.label(mask, _CROSS)[0].astype(np.int32)
+_SQUARE = ndimage.generate_binary_structure(2, 2)  # all eight directions
 
 
 def touching_pairs(instances: np.ndarray) -> list[tuple[int, int]]:
@@ -56,20 +46,7 @@ def merged_pairs(predicted: np.ndarray, instances: np.ndarray) -> list[tuple[int
     Raises:
         ValueError: the shapes differ.
     """
-    if predicted.shape != instances.shape:
-        raise ValueError(
-            f"expected one shape, received {predicted.shape} and {instances.shape}"
-        )
-    holder = _holders(connected_objects(predicted), instances)
-    return [(a, b) for a, b in touching_pairs(instances) if holder[a] == holder[b] != 0]
-
-
-def _holders(parts: np.ndarray, instances: np.ndarray) -> dict[int, int]:
-    """Object -> the part that covers more than half of it, 0 for none."""
-    found = {}
-    for number in np.unique(instances[instances > 0]):
-        counts = np.bincount(parts[instances == number])
-        largest = int(counts.argmax())
-        is_most = 2 * counts[largest] > counts.sum()
-        found[int(number)] = largest if is_most else 0
-    return found
+    part_of = matched_parts(connected_objects(predicted), instances)
+    return [
+        (a, b) for a, b in touching_pairs(instances) if part_of[a] == part_of[b] != 0
+    ]

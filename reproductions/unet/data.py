@@ -26,7 +26,7 @@ from cai_keras.data.source import (
 )
 from cai_keras.data.spec import DataSpec
 from cai_keras.errors import DataError, UsageError
-from cai_keras.metrics.touching_pairs import connected_objects
+from cai_keras.metrics.segmented_objects import connected_objects
 
 _EM = Isbi2012Em.name
 

@@ -4,11 +4,8 @@ import numpy as np
 from skimage.metrics import adapted_rand_error
 
 from cai_keras.metrics.boundary_f1 import boundary_f1
-from cai_keras.metrics.touching_pairs import (
-    connected_objects,
-    merged_pairs,
-    touching_pairs,
-)
+from cai_keras.metrics.segmented_objects import connected_objects, object_ious
+from cai_keras.metrics.touching_pairs import merged_pairs, touching_pairs
 from cai_keras.reporting.record import Metric
 
 from .data import Annotated
@@ -40,9 +37,10 @@ def compare(
     foreground_iou_percent: pixels in both foregrounds, of those in one, all images
         together.
     boundary_f1_percent: mean over images.
+    object_iou_percent: of each annotated object with the 4-connected part of the
+        prediction that covers more than half of it; mean over all objects (SEG).
     rand_error_percent: adapted Rand error (Arganda-Carreras et al. 2015) of the
-        4-connected parts of the prediction, over the pixels of annotated objects;
-        mean over images.
+        same parts, over the pixels of annotated objects; mean over images.
     merged_pairs_percent: of touching pairs, all images together; log_merged_share is
         log((merged + 1/2) / (pairs + 1)), finite for a network that merges none.
 
@@ -63,7 +61,7 @@ def compare(
         "pixel_error_percent": Metric.of(wrong, count, _PASSPORT),
         "foreground_iou_percent": Metric.of(overlap, count),
         "boundary_f1_percent": Metric.of(100 * np.mean(outlines), count),
-        "rand_error_percent": _rand_error(masks, instances),
+        **_objects(masks, instances),
         **_merged(masks, instances),
     }
 
@@ -76,16 +74,22 @@ def tile_difference(segmenter: Segmenter, images: np.ndarray, settings) -> Metri
     return Metric.of(np.abs(np.stack(tiled) - at_once).max(), len(images))
 
 
-def _rand_error(masks, instances) -> Metric:
-    """Images without an object have no pairs of pixels to judge."""
-    errors = [
-        adapted_rand_error(real, connected_objects(mask))[0]
+def _objects(masks, instances) -> dict[str, Metric]:
+    """Images without an object have none to find and no pairs of pixels to judge."""
+    pairs = [
+        (connected_objects(mask), real)
         for mask, real in zip(masks, instances, strict=True)
         if real.any()
     ]
-    if not errors:
-        return Metric(value=None, count=0, reason="no test image has an object")
-    return Metric.of(100 * np.mean(errors), len(errors), _PASSPORT)
+    if not pairs:
+        none = Metric(value=None, count=0, reason="no test image has an object")
+        return {"object_iou_percent": none, "rand_error_percent": none}
+    ious = np.concatenate([object_ious(parts, real) for parts, real in pairs])
+    errors = [adapted_rand_error(real, parts)[0] for parts, real in pairs]
+    return {
+        "object_iou_percent": Metric.of(100 * ious.mean(), len(ious)),
+        "rand_error_percent": Metric.of(100 * np.mean(errors), len(pairs), _PASSPORT),
+    }
 
 
 def _merged(masks, instances) -> dict[str, Metric]:

@@ -56,19 +56,22 @@ def draw_overlap_tile(
             -margin - 0.5,
         )
         axes[0].imshow(mirrored, cmap="gray", extent=edges)
-        for corner, length, colour in (
-            (-margin, side, _INPUT),
-            (0, side - 2 * margin, _OUTPUT),
-        ):
-            axes[0].add_patch(_frame(corner, length, length, colour, 2.0))
         axes[0].add_patch(_frame(0, width, height, "white", 1.0))
-        axes[0].set_title("input (blue), output (yellow), image (white)")
+        if margin:
+            axes[0].add_patch(_frame(-margin, side, side, _INPUT, 3.0))
+            title = "image (white), input (blue), output (yellow)"
+        else:
+            title = "a tile (yellow), without surroundings"
+        output = side - 2 * margin
+        axes[0].add_patch(_frame(0, output, output, _OUTPUT, 2.0))
+        axes[0].set_title(title, fontsize=9)
         axes[1].imshow(tiled, cmap="gray", vmin=0, vmax=1)
-        axes[1].set_title("probability, tile by tile")
+        axes[1].set_title("probability, tile by tile", fontsize=9)
         shown = axes[2].imshow(
             np.maximum(difference, 1e-9), cmap="magma", norm=LogNorm(1e-9, 1)
         )
-        axes[2].set_title(f"difference from at once: at most {difference.max():.1e}")
+        title = f"difference from the whole at once: up to {difference.max():.1e}"
+        axes[2].set_title(title, fontsize=9)
         figure.colorbar(shown, ax=axes[2], fraction=0.046)
         _hide(axes)
     return figure

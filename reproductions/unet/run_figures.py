@@ -5,7 +5,8 @@ import itertools
 from matplotlib.figure import Figure
 
 from cai_keras.data.border_weights import border_weights
-from cai_keras.metrics.touching_pairs import connected_objects, merged_pairs
+from cai_keras.metrics.segmented_objects import connected_objects
+from cai_keras.metrics.touching_pairs import merged_pairs
 from cai_keras.networks.unet import UNetSettings, margin_of
 
 from . import figures

@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from cai_keras.metrics.touching_pairs import (
-    connected_objects,
-    merged_pairs,
-    touching_pairs,
-)
+from cai_keras.metrics.touching_pairs import merged_pairs, touching_pairs
 
 
 def picture(*rows):
@@ -39,12 +35,6 @@ def test_objects_touch_across_a_line_and_diagonally():
 
 def test_numbers_may_have_gaps():
     assert touching_pairs(picture("709")) == [(7, 9)]
-
-
-def test_connected_objects_do_not_join_over_a_corner():
-    found = connected_objects(picture("110", "001") > 0)
-
-    np.testing.assert_array_equal(found, [[1, 1, 0], [0, 0, 2]])
 
 
 def test_a_perfect_prediction_merges_nothing():

@@ -6,11 +6,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from scipy import ndimage
 
-SIDE = 128
+SIDE = 64
 # Split -> number of images.
-SPLITS = {"train": 64, "test": 40}
+SPLITS = {"train": 64, "test": 100}
 _RADII = (5.0, 10.0)  # of the ellipses, in pixels
-_COUNT = (24, 40)  # cells
+_COUNT = (6, 10)  # cells
 _TRIES = 10  # to find room for a cell; without any it is left out
 _BESIDE = 0.6  # share of the cells that are put beside another one
 _OVERLAP = 0.15  # of a cell's area, at most; the older cell keeps what both want
@@ -23,7 +23,7 @@ _CELL_SPREAD, _NOISE = 0.05, 0.08
 class Cells(tfds.core.GeneratorBasedBuilder):
     """Bright ellipses before a dark ground, many of them a pixel apart, under noise.
 
-    image: uint8 (128, 128, 1). instances: uint8 (128, 128, 1), 0 for the ground and a
+    image: uint8 (64, 64, 1). instances: uint8 (64, 64, 1), 0 for the ground and a
     number for each cell. Between two cells that touch lies a line of ground one pixel
     wide. Each image is a function of its split and number alone.
     """
@@ -54,7 +54,7 @@ class Cells(tfds.core.GeneratorBasedBuilder):
 
 
 def place_cells(rng: np.random.Generator) -> np.ndarray:
-    """Instance numbers of one image, uint8 (128, 128); 0 is the ground."""
+    """Instance numbers of one image, uint8 (64, 64); 0 is the ground."""
     instances = np.zeros((SIDE, SIDE), np.uint8)
     placed: list[tuple[np.ndarray, float]] = []  # middles and sizes
     for _ in range(rng.integers(*_COUNT, endpoint=True)):
@@ -109,7 +109,7 @@ def render(instances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _ellipse(middle: np.ndarray, radii: np.ndarray, angle: float) -> np.ndarray:
-    """bool (128, 128)."""
+    """bool (64, 64)."""
     rows, columns = np.indices((SIDE, SIDE)) - middle[:, None, None]
     sine, cosine = np.sin(angle), np.cos(angle)
     along, across = cosine * rows + sine * columns, cosine * columns - sine * rows
