@@ -191,7 +191,7 @@ def _renumbered(found: np.ndarray, instances: np.ndarray) -> np.ndarray:
     Parts that share none have the number after the last object's.
     """
     numbers = np.zeros(found.max() + 1, int)
-    for part in range(1, len(numbers)):
+    for part in np.unique(found[found > 0]):
         shared = np.bincount(instances[found == part])
         shared[0] = 0
         numbers[part] = shared.argmax() if shared.any() else instances.max() + 1
