@@ -109,7 +109,10 @@ def download(spec: DataSpec) -> tfds.core.DatasetBuilder:
         with _lock(Path(builder.data_dir)):
             builder.download_and_prepare()
     except (OSError, AssertionError, RuntimeError, ValueError) as error:
-        raise DataError(f"{spec}: {str(error).strip().splitlines()[0]}") from error
+        first, *rest = str(error).strip().splitlines()
+        # TFDS announces the instructions for manual files in a line of their own.
+        shown = f"{first} {rest[0]}" if first.endswith(":") and rest else first
+        raise DataError(f"{spec}: {shown}") from error
     return builder
 
 

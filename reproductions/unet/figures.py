@@ -1,10 +1,10 @@
 """The paper's figures: tiles, segmentations, and the number of training images."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -13,7 +13,10 @@ from scipy import ndimage
 from cai_keras.reporting.paper_figures import NothingToDraw
 from cai_keras.reporting.style import COLOURS, figure_style
 
-_TESTED = "test/foreground_iou_percent"
+_TESTED = {
+    "test/foreground_iou_percent": "foreground IoU, percent",
+    "test/object_iou_percent": "IoU of cells, percent",
+}
 _INPUT, _OUTPUT = "#56B4E9", "#F0E442"  # blue and yellow, as in the paper's Figure 2
 
 
@@ -139,35 +142,46 @@ def draw_training_images(runs) -> Figure:
     Args:
         runs: list of `FinishedRun` of one scale and one data set.
     """
-    curves: dict[bool, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    curves: dict[bool, dict[int, list]] = {True: {}, False: {}}
     for run in runs:
-        recipe, metric = run.config()["recipe"], run.record.metrics.get(_TESTED)
-        if _is_plain_unet(recipe) and metric is not None and metric.value is not None:
+        recipe = run.config()["recipe"]
+        if _is_plain_unet(recipe):
+            by_count = curves[recipe["data"]["augment"]]
             count = run.record.dataset.examples["train"]
-            curves[recipe["data"]["augment"]][count].append(metric.value)
+            by_count.setdefault(count, []).append(run.record)
     if not any(len(by_count) > 1 for by_count in curves.values()):
         raise NothingToDraw("no U-Net was trained on different numbers of images")
+    ticks = sorted({count for by_count in curves.values() for count in by_count})
     with figure_style():
-        figure, axis = plt.subplots(figsize=(5, 3.6))
-        for is_deformed, colour in zip((True, False), COLOURS, strict=False):
-            by_count = sorted(curves[is_deformed].items())
-            if not by_count:
-                continue
-            label = "deformed" if is_deformed else "as they are"
-            counts, values = zip(*by_count, strict=True)
-            means = [np.mean(v) for v in values]
-            axis.plot(counts, means, color=colour, label=label)
-            for count, found in by_count:
-                axis.plot([count] * len(found), found, "o", color=colour, ms=4)
-        axis.set_xscale("log", base=2)
-        ticks = sorted({count for by_count in curves.values() for count in by_count})
-        axis.set_xticks(ticks, [str(count) for count in ticks])
-        axis.minorticks_off()
-        axis.set_xlabel("training images")
-        axis.set_ylabel("foreground IoU on test images, percent")
-        axis.set_title(_data_name(runs[0].record), fontsize=9)
-        axis.legend()
+        figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.4))
+        for axis, (metric, label) in zip(axes, _TESTED.items(), strict=True):
+            _draw_curves(axis, curves, metric)
+            axis.set_xscale("log", base=2)
+            axis.set_xticks(ticks, [str(count) for count in ticks])
+            axis.minorticks_off()
+            axis.set_xlabel("training images")
+            axis.set_ylabel(label)
+        axes[0].legend()
+        figure.suptitle(_data_name(runs[0].record), fontsize=9)
     return figure
+
+
+def _draw_curves(axis, curves, metric: str) -> None:
+    """Means over seeds as lines, every seed as a point."""
+    for is_deformed, colour in zip((True, False), COLOURS, strict=False):
+        points = [
+            (count, record.metrics[metric].value)
+            for count, records in sorted(curves[is_deformed].items())
+            for record in records
+            if metric in record.metrics and record.metrics[metric].value is not None
+        ]
+        if not points:
+            continue
+        table = pd.DataFrame(points, columns=["count", "value"])
+        means = table.groupby("count").value.mean()
+        label = "deformed" if is_deformed else "as they are"
+        axis.plot(means.index, means, color=colour, label=label)
+        axis.plot(table["count"], table.value, "o", color=colour, ms=4)
 
 
 def _is_plain_unet(recipe) -> bool:

@@ -169,6 +169,15 @@ def test_stacks_in_the_manual_folder_are_prepared(tmp_path, monkeypatch):
     assert builder.info.splits["train"].num_examples == 3
 
 
+def test_without_a_manual_folder_the_error_names_it_and_the_files(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+
+    with pytest.raises(DataError, match=r"downloads/manual.*Put train-volume\.tif"):
+        download(DataSpec("tfds", "isbi2012_em"))
+
+
 def test_whole_stacks_pass_the_check(stacks):
     check_stacks(stacks)
 

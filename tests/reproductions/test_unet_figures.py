@@ -14,7 +14,9 @@ def make_run(make_record):
     """Function from training images and IoU to a finished run."""
 
     def make(count, iou, seed=0, augment=True, **changes):
-        record = make_record({"test/foreground_iou_percent": iou}, seed=seed)
+        values = {f"test/{n}_iou_percent": iou for n in ("foreground", "object")}
+        values["test/object_iou_percent"] /= 2
+        record = make_record(values, seed=seed)
         examples = {"train": count, "test": 20}
         dataset = record.dataset.model_copy(update={"examples": examples})
         record = record.model_copy(update={"dataset": dataset})
@@ -32,15 +34,18 @@ def test_the_curve_has_means_over_seeds_for_each_number_of_images(make_run):
     runs = [make_run(4, 80.0, 0), make_run(4, 90.0, 1), make_run(1, 50.0)]
     runs += [make_run(4, 70.0, augment=False), make_run(1, 20.0, augment=False)]
 
-    (axis,) = figures.draw_training_images(runs).axes
+    pixels, cells = figures.draw_training_images(runs).axes
 
-    curves = {
-        line.get_label(): line for line in axis.lines if len(line.get_xdata()) > 1
-    }
-    deformed, plain = curves["deformed"], curves["as they are"]
+    deformed, plain = curves_of(pixels)
     np.testing.assert_array_equal(deformed.get_xdata(), [1, 4])
     np.testing.assert_array_equal(deformed.get_ydata(), [50.0, 85.0])
     np.testing.assert_array_equal(plain.get_ydata(), [20.0, 70.0])
+    np.testing.assert_array_equal(curves_of(cells)[0].get_ydata(), [25.0, 42.5])
+
+
+def curves_of(axis):
+    curves = {line.get_label(): line for line in axis.lines}
+    return curves["deformed"], curves["as they are"]
 
 
 def test_other_networks_and_losses_are_left_out_of_the_curve(make_run):
