@@ -19,7 +19,11 @@ from pathlib import Path
 import absl.logging
 import tensorflow_datasets as tfds
 
-from cai_keras.data.builders import kinetics400  # noqa: F401  (TFDS finds it by name)
+from cai_keras.data.builders import (  # noqa: F401  (TFDS finds them by name)
+    isbi2012_em,
+    kinetics400,
+)
+from cai_keras.data.builders.cells import Cells
 from cai_keras.data.builders.digits import Digits
 from cai_keras.data.builders.glyphs import Glyphs
 from cai_keras.data.builders.shapes import Shapes
@@ -28,7 +32,7 @@ from cai_keras.errors import DataError, UsageError, choose
 
 _LOG = logging.getLogger(__name__)
 
-EMBEDDED = {"glyphs": Glyphs, "digits": Digits, "shapes": Shapes}
+EMBEDDED = {"glyphs": Glyphs, "digits": Digits, "shapes": Shapes, "cells": Cells}
 
 
 def data_root() -> Path:
@@ -105,7 +109,10 @@ def download(spec: DataSpec) -> tfds.core.DatasetBuilder:
         with _lock(Path(builder.data_dir)):
             builder.download_and_prepare()
     except (OSError, AssertionError, RuntimeError, ValueError) as error:
-        raise DataError(f"{spec}: {str(error).strip().splitlines()[0]}") from error
+        first, *rest = str(error).strip().splitlines()
+        # TFDS announces the instructions for manual files in a line of their own.
+        shown = f"{first} {rest[0]}" if first.endswith(":") and rest else first
+        raise DataError(f"{spec}: {shown}") from error
     return builder
 
 

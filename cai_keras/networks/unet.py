@@ -1,5 +1,6 @@
 """U-Net: down, up again, and what was seen on the way down beside it."""
 
+import itertools
 from dataclasses import dataclass
 
 import keras
@@ -20,6 +21,9 @@ class UNetSettings:
         skip: whether the way up sees the maps of the way down.
         last_up_filters: of the last up-convolution; half of what it gets if None. The
             released network has 128.
+        up_filters: of each level on the way up, the first level first; those of the
+            way down if None. A network without skips has fewer weights unless these
+            are more.
     """
 
     filters: int = 64
@@ -28,6 +32,7 @@ class UNetSettings:
     dropout: float = 0.5
     skip: bool = True
     last_up_filters: int | None = None
+    up_filters: tuple[int, ...] | None = None
 
 
 def build_unet(
@@ -38,8 +43,17 @@ def build_unet(
     """image -> logits of every pixel; with `valid`, of those far from the border.
 
     Raises:
-        ValueError: a map has an odd side where it is pooled, or becomes too small.
+        ValueError: a map has an odd side where it is pooled, or becomes too small, or
+            `up_filters` are not one for each level.
     """
+    up_filters = settings.up_filters or [
+        settings.filters << level for level in range(settings.depth)
+    ]
+    if len(up_filters) != settings.depth:
+        raise ValueError(
+            f"up_filters: expected {settings.depth}, one for each level, received "
+            f"{len(up_filters)}"
+        )
     inputs = x = keras.Input(image_shape)
     seen = []
     for level in range(settings.depth + 1):
@@ -57,7 +71,7 @@ def build_unet(
             seen.append(x)
             x = layers.MaxPooling2D(2, name=f"pool{level + 1}")(x)
     for level in reversed(range(settings.depth)):
-        filters = settings.filters << level
+        filters = up_filters[level]
         is_last = level == 0 and settings.last_up_filters is not None
         x = layers.Conv2DTranspose(
             settings.last_up_filters if is_last else filters, 2, strides=2,
@@ -90,14 +104,32 @@ def margin_of(settings: UNetSettings) -> int:
     return margin
 
 
+def input_side_for(settings: UNetSettings, output_side: int) -> int:
+    """The smallest side of an input whose output is `output_side` pixels or more."""
+    sides = itertools.count(output_side + 2 * margin_of(settings))
+    return next(side for side in sides if _pools_evenly(settings, side))
+
+
+def _pools_evenly(settings: UNetSettings, side: int) -> bool:
+    """Whether every map has an even side where it is pooled."""
+    for _ in range(settings.depth):
+        side -= 4 if settings.padding == "valid" else 0
+        if side % 2:
+            return False
+        side //= 2
+    return True
+
+
 def predict_by_tiles(
     network: keras.Model, image: np.ndarray, settings: UNetSettings
 ) -> np.ndarray:
     """Logits of a whole image of any size, tile by tile: Figure 2 of the paper.
 
     What lies outside the image is the image mirrored at its border. Tiles meet without
-    a seam: every output pixel is what the network gives for the whole mirrored image,
-    if places are counted from a multiple of 2^depth.
+    a seam: every output pixel is what the network gives for the whole mirrored image.
+    For this tiles lie a multiple of 2^depth apart, because a pooled map depends on
+    where its pairs of pixels begin. The side of an output is no such multiple for a
+    depth of 3 or more (388 is 24 * 16 + 4): there outputs overlap by the rest.
 
     Args:
         network: of `build_unet` for tiles of a fixed size.
@@ -105,22 +137,30 @@ def predict_by_tiles(
         settings: those of the network.
     Returns:
         float32 (height, width, classes).
+    Raises:
+        ValueError: a padded network, or a tile of less than 2^depth output pixels.
     """
     margin = margin_of(settings)
-    side, step = network.input_shape[1], network.output_shape[1]
+    side, output = network.input_shape[1], network.output_shape[1]
     if settings.padding == "same":
         raise ValueError("tiles of a padded network would have seams; use valid")
+    step = output - output % (1 << settings.depth)
+    if step == 0:
+        raise ValueError(
+            f"tiles of {output} output pixels: expected {1 << settings.depth} or more"
+        )
     height, width = image.shape[:2]
-    counts = [-(-length // step) for length in (height, width)]
-    after = [c * step - n for c, n in zip(counts, (height, width), strict=True)]
+    rows, columns = (range(0, length, step) for length in (height, width))
+    ends = [starts[-1] + output for starts in (rows, columns)]
+    after = [end - n for end, n in zip(ends, (height, width), strict=True)]
     around = [(margin, margin + rest) for rest in after]
     padded = np.pad(image, [*around, (0, 0)], mode="symmetric")
-    found = np.empty((counts[0] * step, counts[1] * step, network.output_shape[-1]))
-    for row in range(0, counts[0] * step, step):
-        for column in range(0, counts[1] * step, step):
+    found = np.empty((*ends, network.output_shape[-1]))
+    for row in rows:
+        for column in columns:
             tile = padded[row : row + side, column : column + side]
             logits = ops.convert_to_numpy(network(tile[None], training=False))[0]
-            found[row : row + step, column : column + step] = logits
+            found[row : row + output, column : column + output] = logits
     return found[:height, :width].astype(np.float32)
 
 

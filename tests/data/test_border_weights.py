@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from cai_keras.data.border_weights import border_weights
+from cai_keras.data.border_weights import (
+    border_weights,
+    class_weights,
+    nearness_to_two,
+)
 
 
 def test_a_gap_of_one_pixel_by_hand():
@@ -47,3 +51,41 @@ def test_weights_do_not_depend_on_the_numbers_of_the_objects():
     swapped = np.array([0, 9, 4])[instances]
 
     np.testing.assert_array_equal(border_weights(instances), border_weights(swapped))
+
+
+def test_classes_weigh_by_half_their_inverse_share():
+    # 3 of 12 pixels are objects: 12 / 18 and 12 / 6.
+    is_object = np.arange(12).reshape(3, 4) < 3
+
+    background, objects = class_weights(is_object)
+
+    assert (background, objects) == pytest.approx((12 / 18, 2.0))
+
+
+def test_nearness_goes_on_within_objects():
+    found = nearness_to_two(np.array([[1, 1, 0, 2]]), deviation=2.0)
+
+    # d_1 is 0 within an object; the first pixel is 3 from the second object.
+    expected = np.exp(-(np.array([[3, 2, 2, 2]]) ** 2) / 8)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_distances_around_objects_are_those_in_the_whole_picture():
+    rng = np.random.default_rng(3)
+    instances = np.zeros((60, 50), int)
+    for number in range(1, 9):
+        row, column = rng.integers(0, 46, 2)
+        instances[row : row + 4, column : column + 3] = number
+    rows, columns = np.indices(instances.shape)
+    distances = []
+    for number in np.unique(instances)[1:]:
+        own_rows, own_columns = np.nonzero(instances == number)
+        squares = (rows[..., None] - own_rows) ** 2 + (
+            columns[..., None] - own_columns
+        ) ** 2
+        distances.append(np.sqrt(squares.min(axis=-1)))
+    first, second = np.sort(distances, axis=0)[:2]
+
+    found = nearness_to_two(instances, deviation=2.0)
+
+    np.testing.assert_allclose(found, np.exp(-((first + second) ** 2) / 8), atol=2e-8)

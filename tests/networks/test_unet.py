@@ -7,6 +7,7 @@ from parameter_counts import trainable_parameters
 from cai_keras.networks.unet import (
     UNetSettings,
     build_unet,
+    input_side_for,
     margin_of,
     predict_by_tiles,
 )
@@ -73,6 +74,43 @@ def test_the_margin_is_what_valid_convolutions_take_away(depth, expected):
     assert margin_of(UNetSettings(depth=depth)) == expected
 
 
+@pytest.mark.parametrize(
+    ("depth", "padding", "output", "expected"),
+    # Figure 1: 572 -> 388. 512 + 184 = 696 is no 16 k + 60, 700 is.
+    [(4, "valid", 388, 572), (4, "valid", 512, 700), (3, "valid", 124, 212),
+     (3, "valid", 125, 220), (3, "same", 121, 128)],
+)  # fmt: skip
+def test_an_input_is_as_small_as_poolings_allow(depth, padding, output, expected):
+    settings = UNetSettings(filters=1, depth=depth, padding=padding)
+
+    side = input_side_for(settings, output)
+
+    assert side == expected
+    built = build_unet(settings, (side, side, 1), 2)
+    assert built.output_shape[1] >= output
+
+
+def test_each_level_on_the_way_up_can_have_a_width_of_its_own():
+    settings = UNetSettings(4, 2, "same", skip=False, up_filters=(3, 5))
+    network = build_unet(settings, (8, 8, 1), 2)
+
+    shapes = [
+        network.get_layer(name).kernel.shape
+        for name in ("up2_conv", "up2_conv1", "up2_conv2", "up1_conv", "up1_conv1")
+    ]
+    # Kernels of up-convolutions are (2, 2, out, in).
+    assert shapes == [
+        (2, 2, 5, 16), (3, 3, 5, 5), (3, 3, 5, 5), (2, 2, 3, 5), (3, 3, 3, 3),
+    ]  # fmt: skip
+
+
+def test_widths_on_the_way_up_must_be_as_many_as_levels():
+    settings = UNetSettings(4, 2, "same", up_filters=(3,))
+
+    with pytest.raises(ValueError, match="up_filters: expected 2, one for each level"):
+        build_unet(settings, (8, 8, 1), 2)
+
+
 @pytest.mark.parametrize("size", [(24, 24), (31, 17)])
 def test_tiles_give_the_logits_of_the_whole_image(size):
     settings = UNetSettings(filters=3, depth=2, dropout=0.0)
@@ -91,6 +129,31 @@ def test_tiles_give_the_logits_of_the_whole_image(size):
     expected = np.asarray(whole(mirrored[None]))[0, : size[0], : size[1]]
     assert found.shape == (*size, 2)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_tiles_whose_output_is_no_multiple_of_the_pooling_have_no_seam_either():
+    # Depth 3: 100 -> 12, so that tiles lie 8 apart; the whole is 148 -> 60.
+    settings = UNetSettings(filters=2, depth=3, dropout=0.0)
+    tiles = build_unet(settings, (100, 100, 1), 2)
+    whole = build_unet(settings, (148, 148, 1), 2)
+    whole.set_weights(tiles.get_weights())
+    image = np.random.default_rng(1).normal(size=(60, 60, 1)).astype("float32")
+
+    found = predict_by_tiles(tiles, image, settings)
+
+    mirrored = np.pad(image, [(44, 44), (44, 44), (0, 0)], mode="symmetric")
+    expected = np.asarray(whole(mirrored[None]))[0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_tiles_too_small_to_lie_a_multiple_of_the_pooling_apart_are_refused():
+    # Depth 3: 92 -> 4 pixels, less than 8.
+    settings = UNetSettings(filters=2, depth=3, dropout=0.0)
+
+    with pytest.raises(ValueError, match="tiles of 4 output pixels: expected 8"):
+        predict_by_tiles(
+            build_unet(settings, (92, 92, 1), 2), np.zeros((9, 9, 1)), settings
+        )
 
 
 def test_tiles_of_a_padded_network_are_refused():
