@@ -26,7 +26,7 @@ from cai_keras.data.builders.digits import Digits
 from cai_keras.data.builders.glyphs import Glyphs
 from cai_keras.data.builders.shapes import Shapes
 from cai_keras.data.spec import DataSpec
-from cai_keras.errors import DataError, UsageError, choose
+from cai_keras.errors import DataError, UsageError, choose, nearest
 
 _LOG = logging.getLogger(__name__)
 
@@ -106,11 +106,15 @@ def open_records(builder: tfds.core.DatasetBuilder, split: str):
         DataError: the set is not prepared in a format with random access, or has no
             such split; names the fix.
     """
+    known = builder.info.splits
+    if known and split.partition("[")[0] not in known:
+        raise DataError(f"{builder.name}: no split {split!r}; {nearest(split, known)}")
     try:
         return builder.as_data_source(
             split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
         )
-    except (NotImplementedError, AssertionError, FileNotFoundError):
+    # A set that was never prepared may have no splits at all: a KeyError.
+    except (NotImplementedError, AssertionError, FileNotFoundError, KeyError):
         raise DataError(
             f"tfds:{_full_name(builder)} is not prepared for random access in "
             f"{data_root()}; run: {_how_to_prepare(builder)}"

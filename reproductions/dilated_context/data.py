@@ -43,7 +43,7 @@ class Source:
     training: Mapping[str, str] = field(default_factory=dict)
 
     def classes_of(self, stored: tf.Tensor) -> tf.Tensor:
-        """uint8 (height, width) of class numbers, 255 for what is none of them."""
+        """uint8 (..., height, width), 255 for what is no class, of (..., 1)."""
         if self.ids is None:
             return stored[..., 0]
         numbers = np.full(256, IGNORED, np.uint8)
@@ -159,7 +159,8 @@ def _in_memory(builder, known: Source, split: str) -> LabelledImages:
     """All images of a split at once; they are of one size."""
     rows = list(tfds.as_numpy(read_split(builder, split)))
     images = tf.constant(np.stack([row[known.image] for row in rows]))
-    labels = tf.stack([known.classes_of(row[known.label]) for row in rows])
+    stored = np.stack([row[known.label] for row in rows])
+    labels = tf.constant(known.classes_of(stored))
     distances = None
     if "distance" in builder.info.features:
         distances = np.stack([row["distance"][..., 0] for row in rows])

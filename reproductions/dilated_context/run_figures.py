@@ -1,7 +1,7 @@
 """Figures of one run: what a layer sees, and segmentations of test images."""
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import matplotlib.pyplot as plt
@@ -29,23 +29,15 @@ def draw_fields(dilations: Sequence[int]) -> Figure:
     """
     rows = {"dilated": tuple(dilations), "undilated": (1,) * len(dilations)}
     side = 2 * (sum(dilations) + _FRAME) + 1
+    columns = len(dilations) + 1
     with figure_style():
-        figure, axes = plt.subplots(
-            2, len(dilations) + 1, figsize=(1.45 * (len(dilations) + 1), 3.9)
-        )
+        figure, axes = plt.subplots(2, columns, figsize=(1.45 * columns, 3.9))
         for line, (name, used) in zip(axes, rows.items(), strict=True):
-            network = build_context(1, used, image_size=side)
-            sizes = [field.size for field in receptive_fields(network).values()]
-            for number, (axis, size) in enumerate(
-                zip(line, sizes, strict=True), start=1
+            kernels = [f"3x3, dilation {dilation}" for dilation in used]
+            for number, (axis, kernel, (paths, size)) in enumerate(
+                zip(line, [*kernels, "1x1"], fields_of(used, side), strict=True), 1
             ):
-                layer = network.get_layer(f"context{number}")
-                part = keras.Model(network.inputs, layer.output)
-                paths = count_paths(part, (side, side, 1))
                 _draw_field(axis, paths, size)
-                kernel = f"3x3, dilation {used[number - 1]}" if number <= len(
-                    used
-                ) else "1x1"  # fmt: skip
                 seen = int((paths > 0).any(axis=0).sum())
                 axis.set_title(
                     f"{number}: {kernel}\ngradient {seen}, formula {size}", fontsize=6
@@ -57,6 +49,14 @@ def draw_fields(dilations: Sequence[int]) -> Figure:
             fontsize=9,
         )
     return figure
+
+
+def fields_of(dilations: Sequence[int], side: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Of each layer: paths from every pixel (side, side), and the formula's size."""
+    network = build_context(1, dilations, image_size=side)
+    for name, field in receptive_fields(network).items():
+        part = keras.Model(network.inputs[0], network.get_layer(name).output)
+        yield count_paths(part, (side, side, 1)), field.size
 
 
 def _draw_field(axis, paths: np.ndarray, size: int) -> None:
@@ -96,12 +96,17 @@ def draw_examples(both_logits: keras.Model, tiles, networks) -> Figure:
 
 
 def palette(num_classes: int) -> np.ndarray:
-    """RGB of every label: class 0 grey, the others by hue, 255 black; (256, 3)."""
+    """RGB of every label: class 0 grey, the others by hue, 255 black; (256, 3).
+
+    Where there are many, every second one is darker.
+    """
     colours = np.zeros((256, 3), np.uint8)
     colours[0] = 215
     others = num_classes - 1
     for number in range(others):
-        rgb = colorsys.hsv_to_rgb(number / others, 0.85, 0.9 - 0.25 * (number % 2))
+        is_darker = others > 8 and number % 2 == 1
+        value = 0.6 if is_darker else 0.9
+        rgb = colorsys.hsv_to_rgb(number / others, 0.85, value)
         colours[number + 1] = np.round(255 * np.array(rgb))
     return colours
 
