@@ -8,10 +8,12 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from cai_keras.data import source
+from cai_keras.data.builders.facade_labels import FacadeLabels
 from cai_keras.data.loaded import LoadedData
 from cai_keras.data.source import (
     open_catalogue,
     open_embedded,
+    open_folder,
     open_records,
     read_split,
 )
@@ -54,6 +56,7 @@ class Source:
 # By the name of the builder.
 SOURCES = {
     "context_scenes": Source("context scenes", 8),
+    "facade_labels": Source("CMP facades", 12),
     "voc_segmentation": Source(
         "VOC 2012",
         21,
@@ -116,7 +119,7 @@ def load(data) -> SegmentationData:
             f"data.num_classes: {data.num_classes}, but {builder.name} has "
             f"{known.num_classes}; try --set data.num_classes={known.num_classes}"
         )
-    read = _in_memory if spec.kind == "embedded" else _on_disk
+    read = _on_disk if spec.kind == "tfds" else _in_memory
     train, test = (read(builder, known, s) for s in (data.train_split, data.test_split))
     counts = {data.train_split: train.count, data.test_split: test.count}
     is_part = any(count != known.sizes.get(s, count) for s, count in counts.items())
@@ -139,19 +142,21 @@ def problems_of(spec_text: str) -> list[str]:
         return source.problems_of(spec_text)
     try:
         builder, _ = _open(spec)
-        open_records(builder, "validation")
+        if spec.kind == "tfds":
+            open_records(builder, "validation")
     except (DataError, UsageError) as error:
         return [str(error)]
     return []
 
 
 def _open(spec: DataSpec) -> tuple[tfds.core.DatasetBuilder, Source]:
+    """The builder of a spec; a folder holds pairs of facades and their labels."""
     if spec.kind == "folder":
-        raise UsageError(
-            f"data spec {spec}: images with label maps are read through TFDS; use "
-            "tfds:voc_segmentation"
-        )
-    builder = (open_embedded if spec.kind == "embedded" else open_catalogue)(spec)
+        builder = open_folder(FacadeLabels, spec.folder)
+    elif spec.kind == "embedded":
+        builder = open_embedded(spec)
+    else:
+        builder = open_catalogue(spec)
     return builder, choose(f"data spec {spec}", builder.name, SOURCES)
 
 

@@ -23,23 +23,22 @@ def networks(recipe) -> dict:
 
 def build(recipe, seed: int) -> Experiment:
     """One variant: its images, its networks, and the stages of their training."""
-    loaded = data.load(recipe.data)
-    built = build_networks(recipe)
+    loaded, built = data.load(recipe.data), build_networks(recipe)
     start_from(built.front_end, recipe.model)
     settings = recipe.data
-    view = View(
-        built.margin,
-        built.stride,
-        tuple(settings.channel_mean),
-        settings.channel_deviation,
+    mean, deviation = tuple(settings.channel_mean), settings.channel_deviation
+    view = View(built.margin, built.stride, mean, deviation)
+    training, test = (
+        Tiles(images, view, tuple(settings.tile))
+        for images in (loaded.train, loaded.test)
     )
-    sides = tuple(settings.tile)
     crops = partial(training_crops, loaded.train, view, mirror=settings.mirror)
     batches = {
         "front_end": crops(settings.crop, batch_size=settings.batch_size, seed=seed),
         "context": FrozenMaps(
             built.front_end,
-            Tiles(loaded.train, view, sides),
+            training,
+            recipe.evaluate.batch_size,
             settings.context_batch_size,
             seed,
         ),
@@ -47,23 +46,7 @@ def build(recipe, seed: int) -> Experiment:
             settings.joint_crop, batch_size=settings.joint_batch_size, seed=seed
         ),
     }
-    test = Tiles(loaded.test, view, sides)
     both = built.both_logits()
-
-    def measure():
-        tally = evaluate.Tally(settings.num_classes, recipe.evaluate.sight)
-        size = recipe.evaluate.batch_size
-        for number, found in enumerate(evaluate.predictions(both, test, size)):
-            distances = loaded.test.distances
-            tally.add(found, None if distances is None else distances[number])
-        metrics = tally.metrics(loaded.passport)
-        if built.context is not None:
-            count = min(recipe.evaluate.identity_images, loaded.test.count)
-            metrics |= evaluate.identity_metrics(
-                built.front_end, built.context, test, count
-            )
-        return metrics
-
     drawn = {"segmentations": partial(run_figures.draw_examples, both, test, built)}
     # A figure of the structure: one seed shows it for all.
     if built.context is not None and seed == recipe.seeds[0]:
@@ -71,10 +54,26 @@ def build(recipe, seed: int) -> Experiment:
         drawn["receptive_fields"] = partial(run_figures.draw_fields, dilations)
     return Experiment(
         phases=_stages(recipe, built, batches),
-        evaluators={"test": measure},
+        evaluators={"test": partial(_measure, recipe, built, both, test, loaded)},
         figures=drawn,
         dataset=loaded.info,
     )
+
+
+def _measure(recipe, built, both_logits, test: Tiles, loaded) -> dict:
+    """Every test image once; the identity on the first ones."""
+    asked, distances = recipe.evaluate, loaded.test.distances
+    tally = evaluate.Tally(recipe.data.num_classes, asked.sight)
+    found = evaluate.predictions(both_logits, test, asked.batch_size)
+    for number, prediction in enumerate(found):
+        tally.add(prediction, None if distances is None else distances[number])
+    metrics = tally.metrics(loaded.passport)
+    if built.context is not None:
+        count = min(asked.identity_images, loaded.test.count)
+        metrics |= evaluate.identity_metrics(
+            built.front_end, built.context, test, count
+        )
+    return metrics
 
 
 def _stages(recipe, built, batches) -> tuple[Phase, ...]:
@@ -94,7 +93,7 @@ def _stages(recipe, built, batches) -> tuple[Phase, ...]:
             continue
         rules = make_rules({stage: recipe.train.optimizers[stage]}, steps)
         parts = {name: built.by_name[name] for name in names}
-        learner = Segmenter(stage, parts, rules, built.logits(*names))
+        learner = Segmenter(parts, rules, built.logits(*names))
         phases.append(Phase(learner, batches[stage], steps, batches[stage].batch_size))
     return tuple(phases)
 

@@ -11,20 +11,19 @@ class Segmenter(Learner):
     """One stage of training: some of the networks learn from labelled pixels.
 
     Args:
-        stage: name of the update: front_end, context or joint.
         networks: those that learn in this stage.
+        optimizers: one, by the name of the stage.
         logits: network from a batch's `input` to its logits, with the weights of
             `networks`.
     """
 
-    def __init__(self, stage, networks, optimizers, logits, **kwargs):
-        # Before Keras counts the weights: the base class asks for the updates.
-        object.__setattr__(self, "_stage", stage)
+    def __init__(self, networks, optimizers, logits, **kwargs):
         super().__init__(networks, optimizers, **kwargs)
         self.logits = logits
 
     def updates(self):
-        return [Update(self._stage, tuple(self.networks), self.losses)]
+        (stage,) = self.update_optimizers
+        return [Update(stage, tuple(self.networks), self.losses)]
 
     def losses(self, batch):
         logits = self.logits(batch["input"], training=True)

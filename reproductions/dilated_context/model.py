@@ -69,6 +69,7 @@ class Networks:
         if self.upsampling > 1:
             enlarge = BilinearDeconvolution(self.upsampling, dtype="float32")
             found = [enlarge(x) for x in found]
+        found = [ops.cast(x, "float32") for x in found]
         return keras.Model(inputs, ops.concatenate(found, axis=-1))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import keras
 import numpy as np
@@ -113,8 +114,9 @@ def training_crops(
 class Tiles:
     """Images cut into equal parts that cover them, in stored order.
 
-    Iterating gives {"inputs": (tiles, ...), "image", "label"} of each image as NumPy
-    arrays.
+    Iterating gives for each image, as NumPy arrays, "inputs" (tiles, ...) and "labels"
+    (tiles, height, width), which are what is predicted, and the whole "image" and
+    "label".
 
     Attributes:
         sides: height and width of a tile.
@@ -136,13 +138,22 @@ class Tiles:
 
     def _make(self, position):
         image, label = self.images.read(position)
+
+        def tile(corner):
+            labels = self.view.labels(label, corner, self.sides)
+            return self.view.cut(image, corner, self.sides), self.view.thinned(labels)
+
         shape = [side + 2 * self.view.margin for side in self.sides]
-        inputs = tf.map_fn(
-            lambda corner: self.view.cut(image, corner, self.sides),
+        thinned = [-(-side // self.view.stride) for side in self.sides]
+        inputs, labels = tf.map_fn(
+            tile,
             self.corners(tf.shape(label)),
-            fn_output_signature=tf.TensorSpec([*shape, 3], tf.float32),
+            fn_output_signature=(
+                tf.TensorSpec([*shape, 3], tf.float32),
+                tf.TensorSpec(thinned, tf.int32),
+            ),
         )
-        return {"inputs": inputs, "image": image, "label": label}
+        return {"inputs": inputs, "labels": labels, "image": image, "label": label}
 
     def corners(self, size) -> tf.Tensor:
         """int32 (tiles, 2), row by row."""
@@ -162,10 +173,12 @@ class FrozenMaps:
     Attributes:
         front_end: from inputs to maps.
         tiles: of the training images; each is an example, its labels 255 outside.
+        images_at_once: whose maps are computed together.
     """
 
     front_end: keras.Model
     tiles: Tiles
+    images_at_once: int
     batch_size: int
     seed: int
 
@@ -199,11 +212,11 @@ class FrozenMaps:
     def compute(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Of every tile: float32 (height, width, classes), uint8 (height, width)."""
         maps, labels = [], []
-        view, sides = self.tiles.view, self.tiles.sides
-        for example in self.tiles:
-            found = self.front_end(example["inputs"], training=False)
+        examples = iter(self.tiles)
+        while group := list(islice(examples, self.images_at_once)):
+            inputs = np.concatenate([example["inputs"] for example in group])
+            found = self.front_end(inputs, training=False)
             maps.extend(ops.convert_to_numpy(found).astype(np.float32))
-            for corner in self.tiles.corners(example["label"].shape):
-                whole = view.labels(example["label"], corner, sides).numpy()
-                labels.append(view.thinned(whole).astype(np.uint8))
+            for example in group:
+                labels.extend(example["labels"].astype(np.uint8))
         return maps, labels

@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from facade_files import write_facades
 from image_files import idx, jpeg
 from PIL import Image
 from voc_files import write_voc
@@ -13,6 +14,7 @@ from voc_files import write_voc
 from cai_keras.data.builders import context_scenes, glyphs, shapes
 from cai_keras.data.builders.cifar10_jpeg import Cifar10Jpeg
 from cai_keras.data.builders.digits import Digits
+from cai_keras.data.builders.facade_labels import FacadeLabels
 from cai_keras.data.builders.idx_images import IdxImages
 from cai_keras.data.builders.omniglot_drawings import OmniglotDrawings
 from cai_keras.data.builders.omniglot_one_shot import OmniglotOneShot
@@ -50,6 +52,9 @@ def _tiny_archives(tmp_path_factory):
         OmniglotDrawingsCase, OmniglotOneShotCase, ShapesCase, VocSegmentationCase,
     ):  # fmt: skip
         case.EXAMPLE_DIR = str(folder)
+    # Its archives have the names of CIFAR-10's.
+    write_facades(folder / "facades")
+    FacadeLabelsCase.EXAMPLE_DIR = str(folder / "facades")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -100,6 +105,11 @@ class ShapesCase(tfds.testing.DatasetBuilderTestCase):
 class ContextScenesCase(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = context_scenes.ContextScenes
     SPLITS = {"train": 14, "test": 7}  # noqa: RUF012
+
+
+class FacadeLabelsCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = FacadeLabels
+    SPLITS = {"train": 3, "validation": 1}  # noqa: RUF012
 
 
 class VocSegmentationCase(tfds.testing.DatasetBuilderTestCase):

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from facade_files import pair, write_facades
 from voc_files import SIZE, write_voc
 
-from cai_keras.data.builders import context_scenes
+from cai_keras.data.builders import context_scenes, facade_labels
 from cai_keras.data.builders.context_scenes import KINDS, SIDE, draw
+from cai_keras.data.builders.facade_labels import COLOURS, FacadeLabels
 from cai_keras.data.builders.voc_segmentation import VocSegmentation
-from cai_keras.data.source import download, open_catalogue, read_split
+from cai_keras.data.source import download, open_catalogue, open_folder, read_split
 from cai_keras.data.spec import DataSpec
 from cai_keras.errors import DataError
 
@@ -198,3 +200,58 @@ def test_voc_is_found_by_its_name_and_prepared_from_the_manual_folder(
     builder = download(spec)
 
     assert len(builder.as_data_source("train")) == 2
+
+
+# Facades
+
+
+def test_pairs_become_photographs_and_classes_in_the_order_of_their_numbers(tmp_path):
+    write_facades(tmp_path)
+
+    rows = list(read_split(open_folder(FacadeLabels, tmp_path), "train"))
+
+    # Member n is as grey as 20 n, its upper half of class n, its lower of class 0.
+    assert [int(row["label"][0, 0, 0]) for row in rows] == [1, 2, 10]
+    for row, number in zip(rows, (1, 2, 10), strict=True):
+        assert row["image"].shape == (64, 64, 3)
+        assert abs(int(row["image"][5, 5, 0]) - 20 * number) < 3
+        assert (row["label"].numpy()[:32] == number).all()
+        assert (row["label"].numpy()[32:] == 0).all()
+
+
+def test_each_pixel_has_the_class_of_the_nearest_colour():
+    noise = np.random.default_rng(0).integers(-15, 16, (12, 50, 3))
+    shown = np.clip(COLOURS[:, None] + noise, 0, 255)
+
+    found = facade_labels.classes_of(shown)
+
+    np.testing.assert_array_equal(found, np.repeat(np.arange(12), 50).reshape(12, 50))
+
+
+def test_four_by_four_pixels_vote():
+    classes = np.zeros((4, 8), np.uint8)
+    classes[:2] = 3  # eight of sixteen, and the first of two wins
+    classes[:3, 4:] = 5
+
+    np.testing.assert_array_equal(facade_labels.most_frequent(classes), [[0, 5]])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"no picture", r"train/1\.jpg is not a readable JPEG"),
+        (pair(1, (100, 200)), r"train/1\.jpg is \(100, 200\), expected \(256, 512\)"),
+    ],
+)
+def test_a_member_that_is_no_pair_is_named(tmp_path, content, message):
+    write_facades(tmp_path, {"train/1.jpg": content})
+
+    with pytest.raises(DataError, match=message):
+        open_folder(FacadeLabels, tmp_path)
+
+
+def test_an_archive_without_pictures_is_refused(tmp_path):
+    write_facades(tmp_path, {"train/note.txt": b"text"})
+
+    with pytest.raises(DataError, match=r"train\.zip: holds no JPEG file"):
+        open_folder(FacadeLabels, tmp_path)

@@ -1,6 +1,8 @@
 """What a spec gives, at small scale and, mocked, at the paper's."""
 
+import io
 import itertools
+import zipfile
 from dataclasses import replace
 
 import keras
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from PIL import Image
 
 from cai_keras.cli.papers import find_paper
 from cai_keras.errors import UsageError
@@ -47,7 +50,6 @@ def test_another_number_of_classes_is_refused_with_the_right_one():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("folder:.", "read through TFDS; use tfds:voc_segmentation"),
         ("embedded:digits", "unknown name 'digits'"),
         ("tfds:mnist", "unknown name 'mnist'"),
     ],
@@ -70,6 +72,40 @@ def test_the_doctor_names_what_is_missing_and_the_fix(tmp_path, monkeypatch):
         cityscapes
     )
     assert data.problems_of("embedded:context_scenes") == []
+
+
+# Facades
+
+
+def test_a_folder_holds_facades(tmp_path):
+    grey = io.BytesIO()
+    Image.new("RGB", (512, 256), (0, 0, 223)).save(grey, "JPEG")
+    for name in ("train", "val"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.writestr(f"{name}/1.jpg", grey.getvalue())
+    spec = f"folder:{tmp_path}"
+    sets = ["data.num_classes=12", "data.train_split=train"]
+
+    recipe = recipe_of(
+        "smoke", "voc_basic", *sets, "data.test_split=validation", spec=spec
+    )
+    loaded = data.load(recipe.data)
+
+    assert loaded.info.name == "facade_labels"
+    assert loaded.info.examples == {"train": 1, "test": 1}
+    image, label = loaded.test.read(0)
+    assert image.shape == (64, 64, 3)
+    assert not label.numpy().any()
+    assert loaded.test.distances is None
+    assert data.problems_of(spec) == []
+
+
+def test_a_folder_without_facades_is_a_problem_with_its_fix(tmp_path):
+    (tmp_path / "note.txt").touch()
+
+    (problem,) = data.problems_of(f"folder:{tmp_path}")
+
+    assert "train.zip: no such file" in problem
 
 
 # The paper's sets

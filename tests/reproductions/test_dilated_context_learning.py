@@ -75,7 +75,7 @@ def test_a_stage_changes_its_own_networks_alone(names, learning, batch):
     built = build_networks(recipe_of("voc_basic"))
     parts = {name: built.by_name[name] for name in names}
     sgd = {"stage": keras.optimizers.SGD(0.1)}
-    learner = Segmenter("stage", parts, sgd, built.logits(*names))
+    learner = Segmenter(parts, sgd, built.logits(*names))
     before = {name: part.get_weights() for name, part in built.by_name.items()}
 
     losses = apply_updates(learner, batch)

@@ -199,7 +199,8 @@ def maps(numbered):
     inputs = keras.Input((None, None, 3))
     front_end = keras.Model(inputs, keras.layers.Conv2D(1, 1)(inputs))
     front_end.set_weights([np.array([0.0, 0, 1]).reshape(1, 1, 3, 1), np.ones(1)])
-    return FrozenMaps(front_end, Tiles(numbered, PLAIN, (4, 8)), batch_size=4, seed=0)
+    tiles = Tiles(numbered, PLAIN, (4, 8))
+    return FrozenMaps(front_end, tiles, images_at_once=3, batch_size=4, seed=0)
 
 
 def test_frozen_maps_are_what_the_front_end_gives_for_each_tile(maps):
