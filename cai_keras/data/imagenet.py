@@ -23,9 +23,9 @@ from cai_keras.data.image_views import (
 )
 from cai_keras.data.loaded import LoadedData
 from cai_keras.data.row_random import RowRandom
-from cai_keras.data.source import data_root, open_catalogue
+from cai_keras.data.source import open_catalogue, open_records
 from cai_keras.data.spec import DataSpec
-from cai_keras.errors import DataError, UsageError
+from cai_keras.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -129,17 +129,4 @@ def evaluation_batches(
 
 
 def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> EncodedImages:
-    try:
-        records = builder.as_data_source(
-            split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
-        )
-    except (NotImplementedError, AssertionError, FileNotFoundError):
-        raise DataError(
-            f"tfds:{builder.name} is not prepared for random access in {data_root()}; "
-            f"run: tfds build {builder.name} --file_format=array_record "
-            f"--data_dir={data_root()}"
-        ) from None
-    except ValueError as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{builder.name}: split {split!r}: {reason}") from None
-    return EncodedImages(records, builder.info.features)
+    return EncodedImages(open_records(builder, split), builder.info.features)

@@ -19,20 +19,29 @@ from pathlib import Path
 import absl.logging
 import tensorflow_datasets as tfds
 
-from cai_keras.data.builders import (  # noqa: F401  (TFDS finds them by name)
+# TFDS finds these by name.
+from cai_keras.data.builders import (  # noqa: F401
     isbi2012_em,
     kinetics400,
+    voc_segmentation,
 )
 from cai_keras.data.builders.cells import Cells
+from cai_keras.data.builders.context_scenes import ContextScenes
 from cai_keras.data.builders.digits import Digits
 from cai_keras.data.builders.glyphs import Glyphs
 from cai_keras.data.builders.shapes import Shapes
 from cai_keras.data.spec import DataSpec
-from cai_keras.errors import DataError, UsageError, choose
+from cai_keras.errors import DataError, UsageError, choose, nearest
 
 _LOG = logging.getLogger(__name__)
 
-EMBEDDED = {"glyphs": Glyphs, "digits": Digits, "shapes": Shapes, "cells": Cells}
+EMBEDDED = {
+    "cells": Cells,
+    "context_scenes": ContextScenes,
+    "digits": Digits,
+    "glyphs": Glyphs,
+    "shapes": Shapes,
+}
 
 
 def data_root() -> Path:
@@ -86,9 +95,7 @@ def read_split(builder: tfds.core.DatasetBuilder, split: str):
             read_config=tfds.ReadConfig(interleave_cycle_length=1),
         )
     except (AssertionError, FileNotFoundError):
-        name = builder.name
-        if builder.builder_config:
-            name += f"/{builder.builder_config.name}"
+        name = _full_name(builder)
         raise DataError(
             f"tfds:{name} is not prepared in {builder.data_dir}; "
             f"run: cai data prepare tfds:{name}"
@@ -96,6 +103,43 @@ def read_split(builder: tfds.core.DatasetBuilder, split: str):
     except ValueError as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{builder.name}: split {split!r}: {reason}") from None
+
+
+def open_records(builder: tfds.core.DatasetBuilder, split: str):
+    """The serialised examples of `split`, any of which can be read at any time.
+
+    Raises:
+        DataError: the set is not prepared in a format with random access, or has no
+            such split; names the fix.
+    """
+    known = builder.info.splits
+    if known and split.partition("[")[0] not in known:
+        raise DataError(f"{builder.name}: no split {split!r}; {nearest(split, known)}")
+    try:
+        return builder.as_data_source(
+            split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+        )
+    # A set that was never prepared may have no splits at all: a KeyError.
+    except (NotImplementedError, AssertionError, FileNotFoundError, KeyError):
+        raise DataError(
+            f"tfds:{_full_name(builder)} is not prepared for random access in "
+            f"{data_root()}; run: {_how_to_prepare(builder)}"
+        ) from None
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{builder.name}: split {split!r}: {reason}") from None
+
+
+def _full_name(builder: tfds.core.DatasetBuilder) -> str:
+    config = builder.builder_config
+    return f"{builder.name}/{config.name}" if config else builder.name
+
+
+def _how_to_prepare(builder: tfds.core.DatasetBuilder) -> str:
+    name = _full_name(builder)
+    if type(builder).__module__.startswith("cai_keras."):  # unknown to TFDS's own tool
+        return f"cai data prepare tfds:{name}"
+    return f"tfds build {name} --file_format=array_record --data_dir={data_root()}"
 
 
 def download(spec: DataSpec) -> tfds.core.DatasetBuilder:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
+from cai_keras.layers.bilinear_deconvolution import BilinearDeconvolution
 from cai_keras.networks.vgg import FILTERS
 
 # Dilations of the 3x3 layers: Yu and Koltun 2016 (arXiv:1511.07122), Table 1; the
@@ -21,23 +22,32 @@ LARGE = (2, 2, 4, 8, 16, 32, 32)
 class ContextIdentity(keras.initializers.Initializer):
     """Kernels with which a context module starts as the identity.
 
-    Yu and Koltun 2016, equations 4 and 5; from memory, the released prototxt agrees
-    (filler `identity`, as many groups as classes). With C classes, c_in and c_out
-    channels, the middle of the kernel from channel a to channel b is C / c_out where
+    Yu and Koltun 2016, equations 4 and 5; the released Caffe filler `identity` agrees
+    (as many groups as classes). With C classes, c_in and c_out channels, the middle of
+    the kernel from channel a to channel b is C / c_out where
     floor(a C / c_in) = floor(b C / c_out), the same class's share of the channels.
-    Everything else is normal noise of mean 0.
+    Everything else is normal noise of mean 0: without it the channels of one class
+    stay alike for ever.
 
     Args:
         classes: C; it divides the channels on both sides.
         deviation: of the noise, small against C / c_out; with 0 and c_in = c_out = C
             the layer is exactly the identity.
         seed: of the noise.
+        relative: the deviation is a share of C / c_out; the released code has 0.01.
     """
 
-    def __init__(self, classes: int, deviation: float = 0.0, seed: int | None = None):
+    def __init__(
+        self,
+        classes: int,
+        deviation: float = 0.0,
+        seed: int | None = None,
+        relative: bool = False,
+    ):
         self.classes = classes
         self.deviation = deviation
         self.seed = seed
+        self.relative = relative
 
     def __call__(self, shape, dtype=None):
         height, width, before, after = shape
@@ -49,7 +59,10 @@ class ContextIdentity(keras.initializers.Initializer):
         around = [(top, height - 1 - top), (left, width - 1 - left), (0, 0), (0, 0)]
         kernel = ops.pad(middle[None, None], around)
         if self.deviation:
-            noise = keras.random.normal(shape, 0.0, self.deviation, seed=self.seed)
+            unit = self.classes / after if self.relative else 1.0
+            noise = keras.random.normal(
+                shape, 0.0, self.deviation * unit, seed=self.seed
+            )
             here = ops.pad(same[None, None], around)
             kernel = kernel + noise * (1 - here)
         return ops.cast(kernel, dtype or "float32")
@@ -59,6 +72,7 @@ class ContextIdentity(keras.initializers.Initializer):
             "classes": self.classes,
             "deviation": self.deviation,
             "seed": self.seed,
+            "relative": self.relative,
         }
 
 
@@ -135,3 +149,21 @@ def build_front_end(
         classes, 1, kernel_initializer=start, dtype="float32", name="logits"
     )(x)
     return keras.Model(inputs, logits)
+
+
+def build_dense_prediction(
+    parts: Sequence[keras.Model], upsampling: int = 1
+) -> keras.Model:
+    """Front end and context module as one network: image -> logits.
+
+    Args:
+        parts: one behind the other; their weights are shared with the result.
+        upsampling: factor of a fixed bilinear deconvolution at the end, as in the
+            released network for Cityscapes; without one if 1.
+    """
+    inputs = x = keras.Input(parts[0].input_shape[1:])
+    for part in parts:
+        x = part(x)
+    if upsampling > 1:
+        x = BilinearDeconvolution(upsampling, dtype="float32", name="upsampling")(x)
+    return keras.Model(inputs, x)

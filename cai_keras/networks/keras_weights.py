@@ -1,5 +1,6 @@
 """Weights of keras.applications in our networks, found by the names of the layers."""
 
+import math
 import re
 from collections.abc import Callable
 
@@ -49,6 +50,41 @@ def copy_keras_weights(
         raise ValueError(f"layer {unlike[0]}: expected shapes {ours}, found {theirs}")
     for name, layer in wanted.items():
         layer.set_weights(found[name])
+
+
+def copy_vgg_to_front_end(source: keras.Model, target: keras.Model) -> None:
+    """Gives VGG's weights to the front end of a network for dense prediction.
+
+    The two hidden dense layers become convolutions that compute the same numbers
+    (Long et al. 2015, arXiv:1411.4038, Section 3.1): the first sees maps of 7x7. The
+    classifier `logits` stays as it is.
+
+    Args:
+        source: keras.applications.VGG16 or VGG19, with its dense layers.
+        target: `dilated_context.build_front_end`.
+    Raises:
+        ValueError: a layer is missing or has another number of weights; nothing is
+            changed then.
+    """
+    found = {
+        vgg_name(layer.name): layer.get_weights()
+        for layer in source.layers
+        if layer.weights
+    }
+    wanted = [x for x in target.layers if x.weights and x.name != "logits"]
+    new = []
+    for layer in wanted:
+        theirs = [weight.size for weight in found.get(layer.name, ())]
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        ours = [math.prod(shape) for shape in shapes]
+        if theirs != ours:
+            raise ValueError(
+                f"layer {layer.name}: expected {ours} weights, found {theirs}"
+            )
+        pairs = zip(found[layer.name], shapes, strict=True)
+        new.append([weight.reshape(shape) for weight, shape in pairs])
+    for layer, weights in zip(wanted, new, strict=True):
+        layer.set_weights(weights)
 
 
 def resnet_name(name: str) -> str:

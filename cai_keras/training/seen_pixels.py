@@ -10,6 +10,18 @@ from cai_keras.training.input_gradient import input_gradients
 def seen_pixels(network: keras.Model, image_shape: tuple[int, int, int]) -> np.ndarray:
     """Which input pixels the middle output position depends on, by the gradient.
 
+    Args:
+        network: image -> map, without normalisation.
+        image_shape: (height, width, channels).
+    Returns:
+        bool (height, width).
+    """
+    return count_paths(network, image_shape) > 0
+
+
+def count_paths(network: keras.Model, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """On how many paths each input pixel reaches the middle output position.
+
     The gradient of one output with respect to an image of ones, where every kernel is
     made of ones and every bias of zeros: all paths add up and none cancel. The
     network's weights come back unchanged.
@@ -18,7 +30,7 @@ def seen_pixels(network: keras.Model, image_shape: tuple[int, int, int]) -> np.n
         network: image -> map, without normalisation.
         image_shape: (height, width, channels).
     Returns:
-        bool (height, width).
+        float (height, width), summed over the channels on both sides.
     """
 
     def middle(image):
@@ -32,4 +44,4 @@ def seen_pixels(network: keras.Model, image_shape: tuple[int, int, int]) -> np.n
         gradient = input_gradients(middle, ops.ones((1, *image_shape)))
     finally:
         network.set_weights(weights)
-    return np.abs(ops.convert_to_numpy(gradient)[0]).sum(axis=-1) > 0
+    return np.abs(ops.convert_to_numpy(gradient)[0]).sum(axis=-1)

@@ -6,15 +6,19 @@ import zipfile
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from facade_files import write_facades
 from image_files import idx, jpeg
 from PIL import Image
+from voc_files import write_voc
 
-from cai_keras.data.builders import glyphs, shapes
+from cai_keras.data.builders import context_scenes, glyphs, shapes
 from cai_keras.data.builders.cifar10_jpeg import Cifar10Jpeg
 from cai_keras.data.builders.digits import Digits
+from cai_keras.data.builders.facade_labels import FacadeLabels
 from cai_keras.data.builders.idx_images import IdxImages
 from cai_keras.data.builders.omniglot_drawings import OmniglotDrawings
 from cai_keras.data.builders.omniglot_one_shot import OmniglotOneShot
+from cai_keras.data.builders.voc_segmentation import VocSegmentation
 
 pytest.importorskip("dill", reason="tfds.testing's test case imports dill")
 
@@ -42,11 +46,15 @@ def _tiny_archives(tmp_path_factory):
                 lines.append(f"{item} {training}")
             archive.writestr(f"run{run:02d}/class_labels.txt", "\n".join(lines))
     _write_labelled_images(folder)
+    write_voc(folder)
     for case in (
-        Cifar10JpegCase, DigitsCase, GlyphsCase, IdxImagesCase, OmniglotDrawingsCase,
-        OmniglotOneShotCase, ShapesCase,
+        Cifar10JpegCase, ContextScenesCase, DigitsCase, GlyphsCase, IdxImagesCase,
+        OmniglotDrawingsCase, OmniglotOneShotCase, ShapesCase, VocSegmentationCase,
     ):  # fmt: skip
         case.EXAMPLE_DIR = str(folder)
+    # Its archives have the names of CIFAR-10's.
+    write_facades(folder / "facades")
+    FacadeLabelsCase.EXAMPLE_DIR = str(folder / "facades")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,6 +63,7 @@ def _small_sets():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(glyphs, "SPLITS", {"train": range(0, 1), "test": range(20, 21)})
         patch.setattr(shapes, "SPLITS", {"train": 30, "test": 20})
+        patch.setattr(context_scenes, "SPLITS", {"train": 14, "test": 7})
         yield
 
 
@@ -91,6 +100,26 @@ class IdxImagesCase(tfds.testing.DatasetBuilderTestCase):
 class ShapesCase(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = shapes.Shapes
     SPLITS = {"train": 30, "test": 20}  # noqa: RUF012
+
+
+class ContextScenesCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = context_scenes.ContextScenes
+    SPLITS = {"train": 14, "test": 7}  # noqa: RUF012
+
+
+class FacadeLabelsCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = FacadeLabels
+    SPLITS = {"train": 3, "validation": 1}  # noqa: RUF012
+
+
+class VocSegmentationCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = VocSegmentation
+    SPLITS = {"train": 2, "train_augmented": 3, "validation": 1}  # noqa: RUF012
+    OVERLAPPING_SPLITS = ["train", "train_augmented"]  # noqa: RUF012
+
+    def _make_builder(self, config=None):
+        # The case reads with `as_dataset`, which array records do not have.
+        return VocSegmentation(data_dir=self.tmp_dir, file_format="tfrecord")
 
 
 class DigitsCase(tfds.testing.DatasetBuilderTestCase):

@@ -17,6 +17,7 @@ from keras import ops
 import cai_keras.layers
 from cai_keras.layers.attention_mask import MASK_ACTIVATIONS, AttentionMask
 from cai_keras.layers.batch_normalization import BatchNormalization
+from cai_keras.layers.bilinear_deconvolution import BilinearDeconvolution
 from cai_keras.layers.bilinear_resize import BilinearResize
 from cai_keras.layers.grouped_conv2d import GroupedConv2D
 from cai_keras.layers.local_response_normalization import LocalResponseNormalization
@@ -117,6 +118,9 @@ TABLE = {
         )
         for name in POSITIONS
     },
+    "bilinear_deconvolution": Row(
+        BilinearDeconvolution, {"factor": 2}, ((2, 4, 3, 5),)
+    ),
     "bilinear_resize": Row(BilinearResize, {"height": 7, "width": 2}, ((2, 4, 3, 5),)),
     **{
         f"attention_mask_{name}": Row(

@@ -8,9 +8,11 @@ from parameter_counts import trainable_parameters
 
 from cai_keras.networks.dilated_context import (
     CITYSCAPES_DILATIONS,
+    KITTI_DILATIONS,
     LARGE,
     ContextIdentity,
     build_context,
+    build_dense_prediction,
     build_front_end,
 )
 
@@ -47,6 +49,51 @@ def test_parameters_and_size_of_the_front_end():
     assert network.compute_output_shape((1, 900, 900, 3)) == (1, 66, 66, 21)
 
 
+# Counted from the released prototxts; the front end has 4,097 for each class.
+@pytest.mark.parametrize(
+    ("classes", "module", "upsampling", "front", "expected"),
+    [
+        (21, {"multiples": LARGE}, 1, 134_346_581, 141_149_720),  # VOC
+        (11, {}, 1, 134_305_611, 134_313_443),  # CamVid
+        (11, {"dilations": KITTI_DILATIONS}, 1, 134_305_611, 134_312_343),
+        # 4,864 of them in the deconvolution.
+        (19, {"dilations": CITYSCAPES_DILATIONS}, 8, 134_338_387, 134_373_043),
+    ],
+)
+def test_parameters_of_the_released_networks(
+    classes, module, upsampling, front, expected
+):
+    front_end = build_front_end(classes)
+    whole = build_dense_prediction(
+        [front_end, build_context(classes, **module)], upsampling
+    )
+
+    assert trainable_parameters(front_end) == front
+    assert whole.count_params() == expected
+    fixed = whole.count_params() - trainable_parameters(whole)
+    assert fixed == (4_864 if upsampling > 1 else 0)
+
+
+def test_the_whole_network_is_its_parts_one_behind_the_other():
+    first, second = (build_context(2, image_size=12) for _ in range(2))
+    x = np.random.default_rng(0).uniform(0, 9, (1, 12, 12, 2)).astype("float32")
+    weights = first.get_weights()
+    first.set_weights([weight + 0.1 for weight in weights])
+
+    whole = build_dense_prediction([first, second], upsampling=2)
+
+    found = np.asarray(whole(x))
+    assert found.shape == (1, 24, 24, 2)
+    # In the middle an enlarged pixel is a mean of its neighbours, so that the whole
+    # keeps its mean where the map is constant; the parts' weights are shared.
+    flat = np.full((1, 12, 12, 2), 3.0, "float32")
+    passed = np.asarray(second(first(flat)))[0, 6, 6]
+    np.testing.assert_allclose(np.asarray(whole(flat))[0, 12, 12], passed, rtol=1e-3)
+    assert {id(w) for w in first.weights + second.weights} <= {
+        id(w) for w in whole.weights
+    }
+
+
 @pytest.mark.parametrize("classes", [1, 3])
 def test_the_basic_module_is_exactly_the_identity_at_first(classes):
     network = build_context(classes, image_size=20)
@@ -81,8 +128,17 @@ def test_noise_is_everywhere_but_on_the_identity():
     assert kernel[~on].std() == pytest.approx(0.01, rel=0.1)
 
 
+def test_relative_noise_is_a_share_of_the_identity():
+    # C / c_out = 4 / 40: a share of 0.05 is a deviation of 0.005.
+    kernel = np.asarray(ContextIdentity(4, 0.05, 1, relative=True)((3, 3, 4, 40)))
+
+    on = np.asarray(ContextIdentity(4)((3, 3, 4, 40))) > 0
+    np.testing.assert_allclose(kernel[on], 0.1, rtol=1e-6)
+    assert kernel[~on].std() == pytest.approx(0.005, rel=0.1)
+
+
 def test_the_initializer_comes_back_from_its_config():
-    original = ContextIdentity(3, 0.5, seed=7)
+    original = ContextIdentity(3, 0.5, seed=7, relative=True)
 
     again = keras.initializers.deserialize(keras.initializers.serialize(original))
 

@@ -8,6 +8,7 @@ from keras import applications, layers
 from cai_keras.networks.densenet import build_imagenet_densenet
 from cai_keras.networks.keras_weights import (
     copy_keras_weights,
+    copy_vgg_to_front_end,
     densenet_name,
     resnet_name,
     vgg_name,
@@ -93,3 +94,47 @@ def test_a_layer_of_another_shape_is_named_and_nothing_is_changed():
 
     for old, new in zip(before, target.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def dense_vgg(units=5):
+    """A tiny network with the names of keras.applications.VGG16."""
+    x = inputs = keras.Input((7, 7, 3))
+    x = layers.Conv2D(4, 3, padding="same", name="block1_conv1")(x)
+    x = layers.Dense(units, name="fc1")(layers.Flatten()(x))
+    x = layers.Dense(6, name="fc2")(x)
+    return keras.Model(inputs, layers.Dense(9, name="predictions")(x))
+
+
+def convolutional_vgg():
+    x = inputs = keras.Input((7, 7, 3))
+    x = layers.Conv2D(4, 3, padding="same", name="block1_conv1")(x)
+    x = layers.Conv2D(5, 7, name="hidden1")(x)
+    x = layers.Conv2D(6, 1, name="hidden2")(x)
+    return keras.Model(inputs, layers.Conv2D(2, 1, name="logits")(x))
+
+
+def test_dense_layers_become_convolutions_that_compute_the_same():
+    source, target = shaken(dense_vgg()), shaken(convolutional_vgg())
+    logits = target.get_layer("logits").get_weights()
+    image = np.random.default_rng(0).normal(size=(2, 7, 7, 3)).astype("float32")
+
+    copy_vgg_to_front_end(source, target)
+
+    hidden = keras.Model(target.inputs[0], target.get_layer("hidden2").output)
+    expected = keras.Model(source.inputs[0], source.get_layer("fc2").output)(image)
+    np.testing.assert_allclose(hidden(image)[:, 0, 0], expected, rtol=1e-4, atol=1e-5)
+    for kept, before in zip(
+        target.get_layer("logits").get_weights(), logits, strict=True
+    ):
+        np.testing.assert_array_equal(kept, before)
+
+
+def test_dense_layers_of_another_size_change_nothing():
+    target = convolutional_vgg()
+    before = target.get_weights()
+
+    with pytest.raises(ValueError, match=r"layer hidden1: expected \[980, 5\] weights"):
+        copy_vgg_to_front_end(dense_vgg(units=8), target)
+
+    for weight, old in zip(target.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)

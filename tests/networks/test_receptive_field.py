@@ -8,7 +8,7 @@ from keras import layers
 from cai_keras.networks.dilated_context import build_context
 from cai_keras.networks.receptive_field import ReceptiveField, receptive_fields
 from cai_keras.networks.vgg import BLOCKS, apply_vgg_blocks
-from cai_keras.training.seen_pixels import seen_pixels
+from cai_keras.training.seen_pixels import count_paths, seen_pixels
 
 
 def functional(shape, apply):
@@ -83,6 +83,18 @@ def test_the_gradient_of_the_context_module_sees_67_pixels():
     # The weights are the identity's again.
     x = np.ones((1, 101, 101, 1), "float32")
     np.testing.assert_array_equal(network(x), x)
+
+
+def test_paths_through_two_layers_by_hand():
+    # 3 and then 3 along a line: 1 2 3 2 1 paths. Two output channels, and two in
+    # between that each sees the input's only one: 2 x 2 as many.
+    parts = (convolution(3), convolution(3))
+    network = functional((9, 9, 1), lambda x: _through(parts, x))
+
+    paths = count_paths(network, (9, 9, 1))
+
+    line = np.array([0, 0, 1, 2, 3, 2, 1, 0, 0])
+    np.testing.assert_allclose(paths, 4 * np.outer(line, line))
 
 
 @pytest.mark.parametrize(
