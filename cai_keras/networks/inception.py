@@ -1,6 +1,7 @@
 """GoogLeNet: filters of several sizes beside each other."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import keras
 from keras import layers, ops
@@ -25,6 +26,11 @@ class InceptionWidths:
     reduce_five: int
     five: int
     pool: int
+
+    def divided(self, divisor: int) -> "InceptionWidths":
+        """A narrower module, whose branches have at least one filter."""
+        widths = [getattr(self, field.name) for field in fields(self)]
+        return InceptionWidths(*(max(1, width // divisor) for width in widths))
 
 
 # Szegedy et al. 2015 (arXiv:1409.4842), Table 1.
@@ -76,51 +82,72 @@ def apply_naive_inception(x, widths: InceptionWidths, name: str):
     )
 
 
+def apply_googlenet_stem(x, width_divisor: int = 1):
+    """What comes before module 3a: 224 pixels become 28, with 192 channels."""
+    x = layers.ZeroPadding2D(3)(x)
+    x = _convolve(x, 64 // width_divisor, 7, "stem_conv1", stride=2, padding="valid")
+    # "same" pads below and on the right, where Caffe's windows reach over the border.
+    x = layers.MaxPooling2D(3, 2, padding="same")(x)
+    x = LocalResponseNormalization(name="stem_norm1")(x)
+    x = _convolve(x, 64 // width_divisor, 1, "stem_conv2")
+    x = _convolve(x, 192 // width_divisor, 3, "stem_conv3")
+    x = LocalResponseNormalization(name="stem_norm2")(x)
+    return layers.MaxPooling2D(3, 2, padding="same")(x)
+
+
+def apply_small_stem(x, width_divisor: int = 1):
+    """One 3x3 convolution at full size: our stem for images of 16 to 64 pixels."""
+    return _convolve(x, 192 // width_divisor, 3, "stem_conv")
+
+
 def build_googlenet(
     image_size: int = 224,
     num_classes: int = 1000,
     auxiliary: bool = False,
     dropout: float = 0.4,
     auxiliary_dropout: float = 0.7,
+    channels: int = 3,
+    apply_stem: Callable = apply_googlenet_stem,
+    width_divisor: int = 1,
 ) -> keras.Model:
     """GoogLeNet; its convolutions have biases and no batch normalisation.
 
     Args:
         auxiliary: with the two classifiers half way, which are for training only.
-            Their losses count 0.3.
+            Their losses count 0.3. They need a map of 5x5 or more after module 4a.
+        channels: of the images.
+        apply_stem: function (images, width_divisor) -> map, what comes before the
+            modules; `apply_small_stem` for small images.
+        width_divisor: of all widths, for a smaller network.
     Returns:
         image -> logits, or -> [logits, logits after 4a, logits after 4d].
     """
-    inputs = keras.Input((image_size, image_size, 3))
-    x = layers.ZeroPadding2D(3)(inputs)
-    x = _convolve(x, 64, 7, "stem_conv1", stride=2, padding="valid")
-    # "same" pads below and on the right, where Caffe's windows reach over the border.
-    x = layers.MaxPooling2D(3, 2, padding="same")(x)
-    x = LocalResponseNormalization(name="stem_norm1")(x)
-    x = _convolve(x, 64, 1, "stem_conv2")
-    x = _convolve(x, 192, 3, "stem_conv3")
-    x = LocalResponseNormalization(name="stem_norm2")(x)
-    x = layers.MaxPooling2D(3, 2, padding="same")(x)
+    inputs = keras.Input((image_size, image_size, channels))
+    x = apply_stem(inputs, width_divisor)
     half_way = []
     for name, widths in GOOGLENET.items():
         if name in _POOLED_BEFORE:
             x = layers.MaxPooling2D(3, 2, padding="same")(x)
-        x = apply_inception(x, widths, f"inception{name}")
+        x = apply_inception(x, widths.divided(width_divisor), f"inception{name}")
         if auxiliary and name in _AUXILIARY_AFTER:
-            half_way.append(_auxiliary(x, num_classes, auxiliary_dropout, name))
+            head = _auxiliary(
+                x, num_classes, auxiliary_dropout, width_divisor, f"auxiliary{name}"
+            )
+            half_way.append(head)
     x = layers.Dropout(dropout)(ops.mean(x, axis=(1, 2)))
     logits = _logits(x, num_classes, "logits")
     return keras.Model(inputs, [logits, *half_way] if auxiliary else logits)
 
 
-def _auxiliary(x, num_classes: int, dropout: float, name: str):
+def _auxiliary(x, num_classes: int, dropout: float, width_divisor: int, name: str):
     """The classifier half way of Section 5."""
     x = layers.AveragePooling2D(5, 3)(x)
-    x = _convolve(x, 128, 1, f"auxiliary{name}_conv")
+    x = _convolve(x, 128 // width_divisor, 1, f"{name}_conv")
     x = layers.Flatten()(x)
-    x = layers.Dense(1024, activation="relu", name=f"auxiliary{name}_hidden")(x)
+    hidden = 1024 // width_divisor
+    x = layers.Dense(hidden, activation="relu", name=f"{name}_hidden")(x)
     x = layers.Dropout(dropout)(x)
-    return _logits(x, num_classes, f"auxiliary{name}_logits")
+    return _logits(x, num_classes, f"{name}_logits")
 
 
 def _convolve(x, filters: int, size: int, name: str, stride=1, padding="same"):
