@@ -1,4 +1,4 @@
-"""What is measured beside errors: equal forms, confused spacings, sizes of branches."""
+"""What is measured beside errors: forms that differ, confused spacings, sizes of branches."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,12 +6,10 @@ import keras
 import numpy as np
 
 from cai_keras.networks.inception import GOOGLENET
-from cai_keras.networks.resnext import FORMS, share_weights
 from cai_keras.reporting.record import Metric
 from cai_keras.training.inference import predict_in_batches
 
 from .data import SPACINGS
-from .model import build_resnext_in_form
 
 BRANCHES = {
     "1x1": ("conv1",),
@@ -22,36 +20,20 @@ BRANCHES = {
 Labelled = Iterable[tuple[np.ndarray, np.ndarray]]
 
 
-def form_metrics(
-    network: keras.Model, model, test: Labelled, batch_size: int
-) -> dict[str, Metric]:
-    """How far the forms of one trained network are apart: 0 but for rounding.
+def form_difference(
+    network: keras.Model, other: keras.Model, test: Labelled, batch_size: int
+) -> Metric:
+    """Largest difference of a logit between two networks, over all images and classes.
 
     Args:
-        network: ResNeXt in the grouped form.
-        model: its recipe's section.
         test: (images, labels) of any number.
-    Returns:
-        joined_form_difference and summed_form_difference, the largest difference of a
-        logit over all images and classes; largest_form_difference, of the two.
     """
-    others = {
-        form: build_resnext_in_form(form, model, network.input_shape[1:])
-        for form in FORMS
-        if form != "grouped"
-    }
-    for other in others.values():
-        share_weights(network, other)
-    largest, count = dict.fromkeys(others, 0.0), 0
+    largest, count = 0.0, 0
     for images, _ in test:
-        expected = predict_in_batches(network, images, batch_size)
+        logits = [predict_in_batches(n, images, batch_size) for n in (network, other)]
+        largest = max(largest, float(np.abs(np.subtract(*logits)).max()))
         count += len(images)
-        for form, other in others.items():
-            found = predict_in_batches(other, images, batch_size)
-            largest[form] = max(largest[form], float(np.abs(found - expected).max()))
-    metrics = {f"{form}_form_difference": largest[form] for form in largest}
-    metrics["largest_form_difference"] = max(largest.values())
-    return {name: Metric.of(value, count) for name, value in metrics.items()}
+    return Metric.of(largest, count)
 
 
 def spacing_counts(network: keras.Model, test: Labelled, batch_size: int) -> np.ndarray:

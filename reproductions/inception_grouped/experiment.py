@@ -14,7 +14,7 @@ from cai_keras.training.optimizers import make_rules
 
 from . import cost, data, evaluate, figures
 from .learner import AuxiliaryClassifier
-from .model import build_network, main_network
+from .model import build_network, in_form, main_network
 
 
 def networks(recipe) -> dict:
@@ -46,33 +46,20 @@ def build_training(recipe, seed: int) -> Experiment:
     """Trains a classifier: its images, its network and its learner."""
     task = choose("data.loader", recipe.data.loader, data.LOADERS)(recipe.data, seed)
     network = build_network(recipe.model, task.image_shape)
-    steps, batch_size = recipe.train.total_steps, recipe.data.batch_size
-    learner = make_learner(network, recipe)
-    tested, test_batch = main_network(network), recipe.evaluate.batch_size
-    has_lines = recipe.data.loader == "line_pairs"
-
-    def measure():
-        metrics = count_errors(tested, task.test(), test_batch).metrics()
-        if recipe.evaluate.compare_forms:
-            metrics |= evaluate.form_metrics(
-                network, recipe.model, task.test(), test_batch
-            )
-        if has_lines:
-            counts = evaluate.spacing_counts(tested, task.test(), test_batch)
-            metrics |= evaluate.spacing_metrics(counts)
-        return metrics
-
+    main, test_batch = main_network(network), recipe.evaluate.batch_size
     drawn = {}
-    if has_lines:
-        drawn["line_images"] = partial(figures.draw_line_images, tested, task.test)
+    if recipe.data.loader == "line_pairs":
+        drawn["line_images"] = partial(figures.draw_line_images, main, task.test)
     if recipe.model.network == "googlenet":
         drawn["branches"] = lambda: figures.draw_branches(
-            evaluate.branch_parameters(tested), recipe.variant
+            evaluate.branch_parameters(main), recipe.variant
         )
-    evaluators = classification_evaluators(tested, task, test_batch)
+    evaluators = classification_evaluators(main, task, test_batch)
+    evaluators["test"] = lambda: measure(main, task, recipe)
+    steps, batch_size = recipe.train.total_steps, recipe.data.batch_size
     return Experiment(
-        phases=(Phase(learner, task.batches, steps, batch_size),),
-        evaluators={**evaluators, "test": measure},
+        phases=(Phase(make_learner(network, recipe), task.batches, steps, batch_size),),
+        evaluators=evaluators,
         figures=drawn,
         dataset=task.info,
     )
@@ -86,3 +73,18 @@ def make_learner(network, recipe) -> Classifier:
         return Classifier(named, rules)
     weight = recipe.model.googlenet.auxiliary_weight
     return AuxiliaryClassifier(named, rules, weight)
+
+
+def measure(network, task, recipe) -> dict:
+    """Errors, and what a variant is about: another form, or confused spacings."""
+    form, batch_size = recipe.evaluate.form, recipe.evaluate.batch_size
+    tested = network if form is None else in_form(form, network, recipe.model)
+    metrics = count_errors(tested, task.test(), batch_size).metrics()
+    if form is not None:
+        metrics["form_difference"] = evaluate.form_difference(
+            network, tested, task.test(), batch_size
+        )
+    if recipe.data.loader == "line_pairs":
+        counts = evaluate.spacing_counts(network, task.test(), batch_size)
+        metrics |= evaluate.spacing_metrics(counts)
+    return metrics

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import partial
 
 import keras
-from keras import layers
 
 from cai_keras.errors import choose
 from cai_keras.networks.inception import (
     InceptionWidths,
+    apply_convolution,
     apply_googlenet_stem,
     apply_inception,
     apply_small_stem,
@@ -39,11 +39,7 @@ def build_network(model, image_shape: tuple[int, int, int]) -> keras.Model:
 def build_resnext(model, image_shape) -> keras.Model:
     """ResNeXt, in any form with the first weights of the grouped one."""
     grouped = build_resnext_in_form("grouped", model, image_shape)
-    if model.form == "grouped":
-        return grouped
-    network = build_resnext_in_form(model.form, model, image_shape)
-    share_weights(grouped, network)
-    return network
+    return grouped if model.form == "grouped" else in_form(model.form, grouped, model)
 
 
 def build_resnext_in_form(form: str, model, image_shape) -> keras.Model:
@@ -57,6 +53,13 @@ def build_resnext_in_form(form: str, model, image_shape) -> keras.Model:
         x, model.blocks, model.filters, block, first_stride=model.first_stride
     )
     return keras.Model(inputs, apply_classifier(x, model.num_classes))
+
+
+def in_form(form: str, grouped: keras.Model, model) -> keras.Model:
+    """A network that was trained in the grouped form, in another one."""
+    network = build_resnext_in_form(form, model, grouped.input_shape[1:])
+    share_weights(grouped, network)
+    return network
 
 
 def build_inception_network(model, image_shape) -> keras.Model:
@@ -89,10 +92,8 @@ def build_line_detector(model, image_shape) -> keras.Model:
 
 def apply_single_size(x, size: int, reduce: int, filters: int):
     """1x1 and size x size convolutions: one branch of an Inception module, alone."""
-    x = layers.Conv2D(reduce, 1, activation="relu", name="reduce")(x)
-    return layers.Conv2D(
-        filters, size, padding="same", activation="relu", name="convolve"
-    )(x)
+    x = apply_convolution(x, reduce, 1, "reduce")
+    return apply_convolution(x, filters, size, "convolve")
 
 
 def main_network(network: keras.Model) -> keras.Model:
