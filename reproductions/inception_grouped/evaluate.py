@@ -1,4 +1,4 @@
-"""What is measured beside errors: forms that differ, confused spacings, sizes of branches."""
+"""What is measured beside errors: other forms, confused spacings, sizes of branches."""
 
 from collections.abc import Iterable, Mapping
 
