@@ -52,7 +52,7 @@ def build_training(recipe, seed: int) -> Experiment:
         drawn["line_images"] = partial(figures.draw_line_images, main, task.test)
     if recipe.model.network == "googlenet":
         drawn["branches"] = lambda: figures.draw_branches(
-            evaluate.branch_parameters(main), recipe.variant
+            evaluate.branch_parameters(main), f"{recipe.variant}, {recipe.scale} scale"
         )
     evaluators = classification_evaluators(main, task, test_batch)
     evaluators["test"] = lambda: measure(main, task, recipe)

@@ -243,14 +243,26 @@ def draw_curves(runs) -> Figure:
 def _families(runs) -> dict[str, dict[str, list]]:
     """Trunk -> variant's last word -> runs, of those trained for more than a log line.
 
-    Shorter ones only show that a network runs.
+    Shorter ones only show that a network runs. One that is tested in another form than
+    it was trained in has another run's curve.
     """
     found: dict = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        if run.record.steps_done and len(_losses([run])) > 1:
-            trunk, _, name = run.record.variant.rpartition("_")
+        form = run.config()["recipe"]["evaluate"]["form"]
+        if form is None and run.record.steps_done and len(_losses([run])) > 1:
+            variant = run.record.variant.removesuffix("_trained")
+            trunk, _, name = variant.rpartition("_")
             found[trunk][name].append(run)
-    return found
+    return {
+        trunk: dict(sorted(members.items(), key=_by_cardinality))
+        for trunk, members in found.items()
+    }
+
+
+def _by_cardinality(item) -> tuple[int, str]:
+    """A key that puts 8x14d before 32x4d."""
+    count = item[0].partition("x")[0]
+    return int(count) if count.isdigit() else 0, item[0]
 
 
 def _losses(runs) -> pd.DataFrame:

@@ -100,7 +100,7 @@ def main_network(network: keras.Model) -> keras.Model:
     """Image -> logits, without classifiers half way: what is tested."""
     if len(network.outputs) == 1:
         return network
-    return keras.Model(network.inputs, network.outputs[0])
+    return keras.Model(network.input, network.outputs[0])
 
 
 NETWORKS: dict[str, Callable] = {
