@@ -28,10 +28,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import interleave, speed_ratio
+from benchmarks.timing import speed_ratio
 from cai_keras.cli.framework import load_tensorflow
 from cai_keras.cli.output import console, errors, print_table
 from cai_keras.errors import UsageError, choose
+from cai_keras.training.timing import interleave
 
 NETWORKS = {"resnet20": "benchmarks.resnet20", "siamese": "benchmarks.siamese"}
 REFERENCES = ("bare loop", "keras fit")

@@ -17,9 +17,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.timing import interleave, speed_ratio
+from benchmarks.timing import speed_ratio
 from cai_keras.layers.batch_normalization import BatchNormalization
 from cai_keras.layers.grouped_conv2d import GroupedConv2D
+from cai_keras.training.timing import interleave
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,11 @@ import yaml
 
 import cai_keras
 from benchmarks.engine import NOISY_PERCENT, spread_percent
-from benchmarks.timing import interleave
 from cai_keras.cli.output import errors, print_table, say
 from cai_keras.errors import RunError, UsageError
 from cai_keras.reporting.record import DatasetInfo, Machine, Metric, Record
 from cai_keras.reporting.run_folder import RunFolder
+from cai_keras.training.timing import interleave
 
 LIBRARY = Path(cai_keras.__file__).parent
 FORMATS = ("terminal", "md", "csv", "json", "latex", "html")

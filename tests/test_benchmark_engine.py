@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from benchmarks import engine, loops, resnet20, siamese
-from benchmarks.timing import interleave
 from cai_keras.errors import UsageError
 from cai_keras.layers.batch_normalization import BatchNormalization
+from cai_keras.training.timing import interleave
 
 BATCH, STEPS = 4, 3
 TINY = {"side": 8, "filters": (4, 8), "blocks_per_stage": 1}

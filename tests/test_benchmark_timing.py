@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.timing import interleave, speed_ratio
+from benchmarks.timing import speed_ratio
+from cai_keras.training.timing import interleave
 
 ROOT = Path(__file__).parents[1]
 

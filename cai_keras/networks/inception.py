@@ -1,6 +1,7 @@
 """GoogLeNet: filters of several sizes beside each other."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import keras
 from keras import layers, ops
@@ -26,6 +27,11 @@ class InceptionWidths:
     five: int
     pool: int
 
+    def divided(self, divisor: int) -> "InceptionWidths":
+        """A narrower module, whose branches have at least one filter."""
+        widths = [getattr(self, field.name) for field in fields(self)]
+        return InceptionWidths(*(max(1, width // divisor) for width in widths))
+
 
 # Szegedy et al. 2015 (arXiv:1409.4842), Table 1.
 GOOGLENET = {
@@ -48,15 +54,15 @@ def apply_inception(x, widths: InceptionWidths, name: str):
 
     1x1 convolutions before the larger ones, and after the maximum, keep it cheap.
     """
-    three = _convolve(x, widths.reduce_three, 1, f"{name}_reduce3")
-    five = _convolve(x, widths.reduce_five, 1, f"{name}_reduce5")
+    three = apply_convolution(x, widths.reduce_three, 1, f"{name}_reduce3")
+    five = apply_convolution(x, widths.reduce_five, 1, f"{name}_reduce5")
     pooled = layers.MaxPooling2D(3, 1, padding="same", name=f"{name}_pool")(x)
     return ops.concatenate(
         [
-            _convolve(x, widths.one, 1, f"{name}_conv1"),
-            _convolve(three, widths.three, 3, f"{name}_conv3"),
-            _convolve(five, widths.five, 5, f"{name}_conv5"),
-            _convolve(pooled, widths.pool, 1, f"{name}_project"),
+            apply_convolution(x, widths.one, 1, f"{name}_conv1"),
+            apply_convolution(three, widths.three, 3, f"{name}_conv3"),
+            apply_convolution(five, widths.five, 5, f"{name}_conv5"),
+            apply_convolution(pooled, widths.pool, 1, f"{name}_project"),
         ],
         axis=-1,
     )
@@ -67,13 +73,33 @@ def apply_naive_inception(x, widths: InceptionWidths, name: str):
     pooled = layers.MaxPooling2D(3, 1, padding="same", name=f"{name}_pool")(x)
     return ops.concatenate(
         [
-            _convolve(x, widths.one, 1, f"{name}_conv1"),
-            _convolve(x, widths.three, 3, f"{name}_conv3"),
-            _convolve(x, widths.five, 5, f"{name}_conv5"),
+            apply_convolution(x, widths.one, 1, f"{name}_conv1"),
+            apply_convolution(x, widths.three, 3, f"{name}_conv3"),
+            apply_convolution(x, widths.five, 5, f"{name}_conv5"),
             pooled,
         ],
         axis=-1,
     )
+
+
+def apply_googlenet_stem(x, width_divisor: int = 1):
+    """What comes before module 3a: 224 pixels become 28, with 192 channels."""
+    x = layers.ZeroPadding2D(3)(x)
+    x = apply_convolution(
+        x, 64 // width_divisor, 7, "stem_conv1", stride=2, padding="valid"
+    )
+    # "same" pads below and on the right, where Caffe's windows reach over the border.
+    x = layers.MaxPooling2D(3, 2, padding="same")(x)
+    x = LocalResponseNormalization(name="stem_norm1")(x)
+    x = apply_convolution(x, 64 // width_divisor, 1, "stem_conv2")
+    x = apply_convolution(x, 192 // width_divisor, 3, "stem_conv3")
+    x = LocalResponseNormalization(name="stem_norm2")(x)
+    return layers.MaxPooling2D(3, 2, padding="same")(x)
+
+
+def apply_small_stem(x, width_divisor: int = 1):
+    """One 3x3 convolution at full size: our stem for images of 16 to 64 pixels."""
+    return apply_convolution(x, 192 // width_divisor, 3, "stem_conv")
 
 
 def build_googlenet(
@@ -82,53 +108,67 @@ def build_googlenet(
     auxiliary: bool = False,
     dropout: float = 0.4,
     auxiliary_dropout: float = 0.7,
+    channels: int = 3,
+    apply_stem: Callable = apply_googlenet_stem,
+    width_divisor: int = 1,
 ) -> keras.Model:
     """GoogLeNet; its convolutions have biases and no batch normalisation.
 
     Args:
         auxiliary: with the two classifiers half way, which are for training only.
-            Their losses count 0.3.
+            Their losses count 0.3. They need a map of 5x5 or more after module 4a.
+        channels: of the images.
+        apply_stem: function (images, width_divisor) -> map, what comes before the
+            modules; `apply_small_stem` for small images.
+        width_divisor: of all widths, for a smaller network.
     Returns:
         image -> logits, or -> [logits, logits after 4a, logits after 4d].
     """
-    inputs = keras.Input((image_size, image_size, 3))
-    x = layers.ZeroPadding2D(3)(inputs)
-    x = _convolve(x, 64, 7, "stem_conv1", stride=2, padding="valid")
-    # "same" pads below and on the right, where Caffe's windows reach over the border.
-    x = layers.MaxPooling2D(3, 2, padding="same")(x)
-    x = LocalResponseNormalization(name="stem_norm1")(x)
-    x = _convolve(x, 64, 1, "stem_conv2")
-    x = _convolve(x, 192, 3, "stem_conv3")
-    x = LocalResponseNormalization(name="stem_norm2")(x)
-    x = layers.MaxPooling2D(3, 2, padding="same")(x)
+    inputs = keras.Input((image_size, image_size, channels))
+    x = apply_stem(inputs, width_divisor)
     half_way = []
     for name, widths in GOOGLENET.items():
         if name in _POOLED_BEFORE:
             x = layers.MaxPooling2D(3, 2, padding="same")(x)
-        x = apply_inception(x, widths, f"inception{name}")
+        x = apply_inception(x, widths.divided(width_divisor), f"inception{name}")
         if auxiliary and name in _AUXILIARY_AFTER:
-            half_way.append(_auxiliary(x, num_classes, auxiliary_dropout, name))
+            head = _auxiliary(
+                x, num_classes, auxiliary_dropout, width_divisor, f"auxiliary{name}"
+            )
+            half_way.append(head)
     x = layers.Dropout(dropout)(ops.mean(x, axis=(1, 2)))
     logits = _logits(x, num_classes, "logits")
     return keras.Model(inputs, [logits, *half_way] if auxiliary else logits)
 
 
-def _auxiliary(x, num_classes: int, dropout: float, name: str):
+def _auxiliary(x, num_classes: int, dropout: float, width_divisor: int, name: str):
     """The classifier half way of Section 5."""
     x = layers.AveragePooling2D(5, 3)(x)
-    x = _convolve(x, 128, 1, f"auxiliary{name}_conv")
+    x = apply_convolution(x, 128 // width_divisor, 1, f"{name}_conv")
     x = layers.Flatten()(x)
-    x = layers.Dense(1024, activation="relu", name=f"auxiliary{name}_hidden")(x)
+    hidden = 1024 // width_divisor
+    x = layers.Dense(hidden, activation="relu", name=f"{name}_hidden", **_FILLERS)(x)
     x = layers.Dropout(dropout)(x)
-    return _logits(x, num_classes, f"auxiliary{name}_logits")
+    return _logits(x, num_classes, f"{name}_logits")
 
 
-def _convolve(x, filters: int, size: int, name: str, stride=1, padding="same"):
-    return layers.Conv2D(filters, size, stride, padding, activation="relu", name=name)(
-        x
-    )
+def apply_convolution(x, filters: int, size: int, name: str, stride=1, padding="same"):
+    """A convolution and ReLU, whose first weights are those of bvlc_googlenet."""
+    return layers.Conv2D(
+        filters, size, stride, padding, activation="relu", name=name, **_FILLERS
+    )(x)
 
 
 def _logits(x, num_classes: int, name: str):
     # float32 also in mixed precision: a softmax over them follows.
-    return layers.Dense(num_classes, dtype="float32", name=name)(x)
+    return layers.Dense(
+        num_classes, dtype="float32", kernel_initializer="lecun_uniform", name=name
+    )(x)
+
+
+# Caffe's "xavier" counts inputs only: even within sqrt(3 / inputs). Positive biases
+# keep a signal through 22 layers without normalisation.
+_FILLERS = {
+    "kernel_initializer": "lecun_uniform",
+    "bias_initializer": keras.initializers.Constant(0.2),
+}

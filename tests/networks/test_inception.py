@@ -1,13 +1,16 @@
 """GoogLeNet: the numbers of its prototxt, and what a module joins."""
 
 import keras
+import numpy as np
 import pytest
 from parameter_counts import trainable_parameters
 
 from cai_keras.networks.inception import (
     GOOGLENET,
+    InceptionWidths,
     apply_inception,
     apply_naive_inception,
+    apply_small_stem,
     build_googlenet,
 )
 from cai_keras.training.multiply_adds import count_multiply_adds
@@ -70,3 +73,41 @@ def test_outputs_half_way_come_after_the_last():
     assert network.output_shape == [(None, 7)] * 3
     names = [x.name for x in network.layers if x.name.endswith("logits")]
     assert set(names) == {"logits", "auxiliary4a_logits", "auxiliary4d_logits"}
+
+
+def test_a_divided_module_keeps_a_filter_in_every_branch():
+    widths = InceptionWidths(64, 96, 128, 16, 32, 32)
+
+    assert widths.divided(1) == widths
+    assert widths.divided(20) == InceptionWidths(3, 4, 6, 1, 1, 1)
+
+
+def test_a_small_network_takes_small_images_and_has_every_module():
+    network = build_googlenet(
+        16, 7, auxiliary=True, channels=1, apply_stem=apply_small_stem, width_divisor=8
+    )
+
+    assert network.input_shape == (None, 16, 16, 1)
+    assert network.output_shape == [(None, 7)] * 3
+    sizes = [
+        network.get_layer(f"inception{name}_conv1").output.shape[1]
+        for name in GOOGLENET
+    ]
+    assert sizes == [16, 16, 8, 8, 8, 8, 8, 4, 4]
+    # 192 / 8 channels come to 3a and 528 / 8 to 4e.
+    assert network.get_layer("inception3a_conv1").kernel.shape == (1, 1, 24, 8)
+    assert network.get_layer("inception4e_conv1").kernel.shape == (1, 1, 66, 32)
+
+
+def test_first_weights_are_those_of_the_released_prototxt():
+    network = build_googlenet(auxiliary=True)
+
+    kernel = np.asarray(network.get_layer("inception3a_conv3").kernel)
+    # Caffe's "xavier": even within sqrt(3 / inputs), 9 x 96 of them.
+    limit = np.sqrt(3 / (9 * 96))
+    assert 0.99 * limit < np.abs(kernel).max() <= limit
+    assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.01)
+    for name in ("stem_conv1", "inception5b_conv5", "auxiliary4a_hidden"):
+        np.testing.assert_array_equal(network.get_layer(name).bias, np.float32(0.2))
+    for name in ("logits", "auxiliary4d_logits"):
+        np.testing.assert_array_equal(network.get_layer(name).bias, 0)
