@@ -85,7 +85,7 @@ def measure_cost(recipe) -> dict[str, Metric]:
         "parameters": Metric.of(parameters[0], 1),
         "parameters_percent": Metric.of(_percent(*parameters), 1),
         "step_time_percent": Metric.of(
-            time_percent(seconds), settings.rounds, {"device": device}
+            time_percent(seconds), settings.rounds, {"timed_on": device}
         ),
     }
 
