@@ -1,12 +1,15 @@
 """What figures over many runs share: titles, means over seeds, and curves."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from cai_keras.reporting.finished import FinishedRun
 from cai_keras.reporting.record import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def data_title(record: Record) -> str:
@@ -27,11 +30,13 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
     return float(np.mean(values)), float(deviation)
 
 
-def curves_of(runs: Iterable[FinishedRun], metric: str) -> pd.DataFrame:
+def curves_of(runs: Iterable[FinishedRun], metric: str) -> "pd.DataFrame":
     """What was logged while training: a row for each step, a column for each run.
 
     Only steps that all runs have logged; of a step that was logged twice, the first.
     """
+    import pandas as pd
+
     columns = []
     for run in runs:
         rows = run.metrics()

@@ -92,7 +92,7 @@ def test_a_measurement_names_its_rounds_and_device():
 
     assert metric.value > 0
     assert metric.count == 2
-    assert metric.passport["device"] in ("CPU", "GPU")
+    assert metric.passport["timed_on"] in ("CPU", "GPU")
 
 
 def test_a_timed_step_depends_on_the_gradient_for_the_input_and_the_weights():
