@@ -40,9 +40,13 @@ def response_deviations(
     return np.sqrt(squares - means**2)
 
 
-def mean_of_layers(deviations: np.ndarray) -> dict[str, Metric]:
-    """`mean_response_deviation` of `response_deviations`."""
-    return {"mean_response_deviation": Metric.of(deviations.mean(), len(deviations))}
+def mean_response(
+    network: keras.Model, test: Callable[[], Labelled], batch_size: int
+) -> dict[str, Metric]:
+    """`mean_response_deviation`: the mean over layers of `response_deviations`."""
+    count = sum(len(labels) for _, labels in test())
+    deviations = response_deviations(network, test, batch_size)
+    return {"mean_response_deviation": Metric.of(deviations.mean(), count)}
 
 
 def gradient_growth(

@@ -7,7 +7,7 @@ from cai_keras.training.classifier import Classifier, classification_evaluators
 from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.optimizers import make_rules
 
-from .evaluate import gradient_growth, mean_of_layers, response_deviations
+from .evaluate import gradient_growth, mean_response, response_deviations
 from .model import build_network
 
 
@@ -30,9 +30,10 @@ def build(recipe, seed: int) -> Experiment:
         signals.append(partial(gradient_growth, network, task.test, size))
     # An untrained network's normalisation has no statistics yet.
     if recipe.evaluate.signals and steps:
-        responses = partial(response_deviations, network, task.test, size)
-        signals.append(lambda: mean_of_layers(responses()))
-        series["response_deviation"] = responses
+        signals.append(partial(mean_response, network, task.test, size))
+        series["response_deviation"] = partial(
+            response_deviations, network, task.test, size
+        )
     return Experiment(
         phases=(Phase(learner, task.batches, steps, batch_size),),
         evaluators=classification_evaluators(network, task, size, *signals),

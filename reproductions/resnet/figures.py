@@ -117,6 +117,8 @@ def draw_responses(runs) -> Figure:
         axes[1].set_xlabel("layer, sorted by its deviation")
         for axis in axes:
             axis.set_ylabel("deviation")
+            axis.set_yscale("log", base=2)
+            axis.yaxis.set_major_formatter("{x:g}")
         axes[0].legend(fontsize=8)
         figure.suptitle(
             f"responses of the 3x3 layers; {data_title(runs[0].record)}", fontsize=9

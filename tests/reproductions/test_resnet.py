@@ -88,8 +88,10 @@ def test_response_deviations_are_those_of_the_normalised_maps():
     maps = keras.Model(model.input, [model.get_layer(name).output for name in names])
     expected = [np.std(ops.convert_to_numpy(x)) for x in maps(images)]
     np.testing.assert_allclose(found, expected, rtol=1e-4)
-    metric = evaluate.mean_of_layers(found)["mean_response_deviation"]
+    metrics = evaluate.mean_response(model, parts(*cut), batch_size=3)
+    metric = metrics["mean_response_deviation"]
     assert metric.value == pytest.approx(np.mean(expected), rel=1e-4)
+    assert metric.count == 7
 
 
 def linear_network(scale):
