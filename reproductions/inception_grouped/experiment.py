@@ -12,7 +12,7 @@ from cai_keras.training.classifier import (
 from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.optimizers import make_rules
 
-from . import cost, data, evaluate, figures
+from . import cost, data, evaluate, run_figures
 from .learner import AuxiliaryClassifier
 from .model import build_network, in_form, main_network
 
@@ -49,9 +49,9 @@ def build_training(recipe, seed: int) -> Experiment:
     main, test_batch = main_network(network), recipe.evaluate.batch_size
     drawn = {}
     if recipe.data.loader == "line_pairs":
-        drawn["line_images"] = partial(figures.draw_line_images, main, task.test)
+        drawn["line_images"] = partial(run_figures.draw_line_images, main, task.test)
     if recipe.model.network == "googlenet":
-        drawn["branches"] = lambda: figures.draw_branches(
+        drawn["branches"] = lambda: run_figures.draw_branches(
             evaluate.branch_parameters(main), f"{recipe.variant}, {recipe.scale} scale"
         )
     evaluators = classification_evaluators(main, task, test_batch)

@@ -131,8 +131,6 @@ def test_variants_that_make_their_inputs_refuse_a_folder():
 def test_the_figures_know_the_tasks_spacings():
     # They are imported without TensorFlow, and so without data.py.
     assert figures._SPACINGS == data.SPACINGS
-    names = [figures._class_name(label) for label in range(6)]
-    assert names == [f"{s} px, {d}" for s in data.SPACINGS for d in data.DIRECTIONS]
 
 
 # As the paper scale reads them

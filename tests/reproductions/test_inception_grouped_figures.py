@@ -8,7 +8,7 @@ import pytest
 
 from cai_keras.cli.papers import claims_of, find_paper
 from cai_keras.reporting.paper_figures import NothingToDraw
-from reproductions.inception_grouped import figures
+from reproductions.inception_grouped import figures, run_figures
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_other_runs_are_nothing_to_draw(make_run, draw, message):
 
 
 def test_bars_stack_the_branches_of_every_module():
-    figure = figures.draw_branches(
+    figure = run_figures.draw_branches(
         {"3a": {"1x1": 10, "3x3": 30}, "3b": {"1x1": 20, "3x3": 5}}, "title"
     )
 
@@ -169,7 +169,7 @@ def test_line_images_are_framed_by_whether_they_are_answered_right():
     images = np.random.default_rng(0).normal(size=(14, 8, 8, 1))
     labels = np.arange(14) % 6
 
-    figure = figures.draw_line_images(
+    figure = run_figures.draw_line_images(
         lambda shown: np.eye(6)[np.zeros(len(shown), int)],
         lambda: iter([(images, labels)]),
     )
