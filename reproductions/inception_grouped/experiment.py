@@ -4,11 +4,7 @@ from functools import partial
 
 from cai_keras.data.loaded import LoadedData
 from cai_keras.errors import choose
-from cai_keras.training.classifier import (
-    Classifier,
-    classification_evaluators,
-    count_errors,
-)
+from cai_keras.training.classifier import Classifier, classification_evaluators
 from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.optimizers import make_rules
 
@@ -46,7 +42,7 @@ def build_training(recipe, seed: int) -> Experiment:
     """Trains a classifier: its images, its network and its learner."""
     task = choose("data.loader", recipe.data.loader, data.LOADERS)(recipe.data, seed)
     network = build_network(recipe.model, task.image_shape)
-    main, test_batch = main_network(network), recipe.evaluate.batch_size
+    main = main_network(network)
     drawn = {}
     if recipe.data.loader == "line_pairs":
         drawn["line_images"] = partial(run_figures.draw_line_images, main, task.test)
@@ -54,12 +50,10 @@ def build_training(recipe, seed: int) -> Experiment:
         drawn["branches"] = lambda: run_figures.draw_branches(
             evaluate.branch_parameters(main), f"{recipe.variant}, {recipe.scale} scale"
         )
-    evaluators = classification_evaluators(main, task, test_batch)
-    evaluators["test"] = lambda: measure(main, task, recipe)
     steps, batch_size = recipe.train.total_steps, recipe.data.batch_size
     return Experiment(
         phases=(Phase(make_learner(network, recipe), task.batches, steps, batch_size),),
-        evaluators=evaluators,
+        evaluators={"test": lambda: measure(main, task, recipe)},
         figures=drawn,
         dataset=task.info,
     )
@@ -79,7 +73,7 @@ def measure(network, task, recipe) -> dict:
     """Errors, and what a variant is about: another form, or confused spacings."""
     form, batch_size = recipe.evaluate.form, recipe.evaluate.batch_size
     tested = network if form is None else in_form(form, network, recipe.model)
-    metrics = count_errors(tested, task.test(), batch_size).metrics()
+    metrics = classification_evaluators(tested, task, batch_size)["test"]()
     if form is not None:
         metrics["form_difference"] = evaluate.form_difference(
             network, tested, task.test(), batch_size
