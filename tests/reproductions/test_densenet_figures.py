@@ -75,7 +75,7 @@ def test_curves_show_the_nets_of_equal_parameters(make_run):
     curves, errors, losses = figures.draw_curves(runs).axes
 
     dense, chain = curves.lines
-    assert dense.get_label() == "DenseNet-BC, 72,000"
+    assert dense.get_label() == "DenseNet-BC, 72,000 parameters"
     np.testing.assert_allclose(dense.get_ydata(), [2.0, 0.42])
     np.testing.assert_allclose(chain.get_ydata(), [2.0, 0.7])
     assert [list(line.get_ydata()) for line in errors.lines] == [[40, 44], [70]]
