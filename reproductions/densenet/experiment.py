@@ -25,16 +25,14 @@ def build(recipe, seed: int) -> Experiment:
     steps, batch_size = recipe.train.total_steps, recipe.data.batch_size
     rules = make_rules(recipe.train.optimizers, steps)
     learner = Classifier({"classifier": network}, rules)
-    evaluators = classification_evaluators(network, task, recipe.evaluate.batch_size)
-    evaluators["cost"] = partial(cost_metrics, network)
-    drawn = {}
+    size, more, drawn = recipe.evaluate.batch_size, [partial(cost_metrics, network)], {}
     if recipe.model.network in DENSE_NETWORKS:
-        evaluators["reuse"] = lambda: reuse_metrics(weights_by_source(network))
+        more.append(lambda: reuse_metrics(weights_by_source(network)))
         title = f"{recipe.variant}, {recipe.scale} scale, on {task.info.name}"
         drawn["reuse"] = lambda: figures.draw_reuse(weights_by_source(network), title)
     return Experiment(
         phases=(Phase(learner, task.batches, steps, batch_size),),
-        evaluators=evaluators,
+        evaluators=classification_evaluators(network, task, size, *more),
         figures=drawn,
         dataset=task.info,
     )

@@ -21,8 +21,8 @@ from cai_keras.reporting.style import COLOURS, figure_style
 
 _LOSS = "train/classifier/cross_entropy"
 _ERROR = "test/top1_error_percent"
-_TRAINING = "training_sample/cross_entropy_nats"
-_COST = "cost/multiply_adds_millions"
+_TRAINING = "test/training_cross_entropy_nats"
+_COST = "test/multiply_adds_millions"
 # Kind -> (name, colour, marker).
 _KINDS = {
     "bc": ("DenseNet-BC", COLOURS[0], "o"),

@@ -20,8 +20,8 @@ def make_run(make_record):
         record = make_record(
             {
                 "test/top1_error_percent": error,
-                "training_sample/cross_entropy_nats": error / 100,
-                "cost/multiply_adds_millions": cost,
+                "test/training_cross_entropy_nats": error / 100,
+                "test/multiply_adds_millions": cost,
             },
             variant=variant, seed=seed, steps_done=steps,
             parameters={"classifier": {"trainable": parameters, "total": parameters}},
