@@ -42,12 +42,14 @@ class DenseLayer:
 
     def __call__(self, x, name: str):
         """Extends the graph by one layer."""
-        new = x
+        return ops.concatenate([x, self.new_features(x, name)], axis=-1)
+
+    def new_features(self, x, name: str):
+        """H(x) alone, of `growth` channels."""
         if self.bottleneck is not None:
             width = self.bottleneck * self.growth
-            new = self._convolve(new, width, 1, f"{name}_norm1", f"{name}_conv1")
-        new = self._convolve(new, self.growth, 3, f"{name}_norm2", f"{name}_conv2")
-        return ops.concatenate([x, new], axis=-1)
+            x = self._convolve(x, width, 1, f"{name}_norm1", f"{name}_conv1")
+        return self._convolve(x, self.growth, 3, f"{name}_norm2", f"{name}_conv2")
 
     def _convolve(self, x, filters, size, norm_name, conv_name):
         x = ops.relu(self.convolutions.normalise(x, norm_name))
