@@ -90,6 +90,12 @@ def test_no_file_has_a_name_that_says_nothing():
     assert not names & {"utils.py", "misc.py", "helpers.py", "common.py"}
 
 
+def test_no_two_test_files_have_the_same_name():
+    # pytest imports them by their name alone.
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_no_python_file_is_over_400_lines():
     long = [p.name for p in PYTHON_FILES if len(p.read_text().splitlines()) > 400]
     assert long == []

@@ -30,7 +30,7 @@ def response_deviations(
         x = ops.cast(norm.output, "float32")
         moments += [ops.mean(y, axis=(1, 2, 3)) for y in (x, ops.square(x))]
     # One output for `predict_in_batches`: means and mean squares of each image.
-    probe = keras.Model(network.inputs, ops.stack(moments, axis=1))
+    probe = keras.Model(network.inputs[0], ops.stack(moments, axis=1))
     sums, count = 0.0, 0
     for images, _ in test():
         found = predict_in_batches(probe, images, batch_size)
@@ -67,7 +67,7 @@ def gradient_growth(
     weights = network.get_weights()
     try:
         for tensor in (first, last):
-            features = keras.Model(network.inputs, tensor)(images, training=True)
+            features = keras.Model(network.inputs[0], tensor)(images, training=True)
             network.set_weights(weights)
             head = keras.Model(tensor, network.output)
 

@@ -58,7 +58,7 @@ class Probe:
         # One output for `predict_in_batches`; float32 also in mixed precision.
         outputs = [ops.cast(x, "float32") for x in (network.output, *squeezed)]
         self._ends = np.cumsum([x.shape[-1] for x in outputs])[:-1]
-        self._model = keras.Model(network.inputs, ops.concatenate(outputs, axis=-1))
+        self._model = keras.Model(network.inputs[0], ops.concatenate(outputs, axis=-1))
 
     def __call__(
         self, images: np.ndarray, batch_size: int

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ PADDED = UNetSettings(filters=2, depth=2, padding="same", dropout=0.0)
 
 def segmenter_of(settings, seed=0, batch_size=2):
     """An untrained network whose biases are no longer 0."""
+    keras.utils.set_random_seed(seed)
     network = build_unet(settings, (52, 52, 1), 2)
     rng = np.random.default_rng(seed)
     weights = network.get_weights()
@@ -39,7 +41,7 @@ def test_tiles_and_the_whole_agree_for_valid_convolutions(size):
     assert whole.shape == (3, *size)
     assert 0 < whole.min() < whole.max() < 1
     for image, expected in zip(images, whole, strict=True):
-        np.testing.assert_allclose(segmenter.by_tiles(image, 52), expected, atol=1e-6)
+        np.testing.assert_allclose(segmenter.by_tiles(image, 52), expected, atol=1e-5)
 
 
 def test_padded_tiles_without_surroundings_have_seams():
@@ -55,7 +57,7 @@ def test_a_single_padded_tile_is_the_whole():
 
     found = segmenter.by_tiles(image, 16)
 
-    np.testing.assert_allclose(found, segmenter.whole(image[None])[0], atol=1e-6)
+    np.testing.assert_allclose(found, segmenter.whole(image[None])[0], atol=1e-5)
 
 
 def test_rotations_are_averaged_about_the_image():
@@ -67,7 +69,7 @@ def test_rotations_are_averaged_about_the_image():
         np.rot90(segmenter.whole(np.rot90(images, k, (1, 2))), -k, (1, 2))
         for k in range(4)
     ]
-    np.testing.assert_allclose(found, np.mean(turned, axis=0), atol=1e-6)
+    np.testing.assert_allclose(found, np.mean(turned, axis=0), atol=1e-5)
     assert np.abs(found - turned[0]).max() > 1e-3
 
 
@@ -99,7 +101,7 @@ def test_the_tile_difference_is_over_the_first_images_only():
     )
 
     assert valid.count == padded.count == 2
-    assert valid.value < 1e-6
+    assert valid.value < 1e-5
     assert padded.value > 1e-3
 
 
