@@ -16,6 +16,7 @@ from cai_keras.cli import (
     foreign,
     inspect,
     launch,
+    paper_commands,
     report,
     scaffold,
     tensorboard,
@@ -70,8 +71,9 @@ def main() -> None:
     notes.handlers = [logging.StreamHandler()]  # standard error: output may be JSON
     notes.setLevel(logging.DEBUG if debug else logging.INFO)
     notes.propagate = False  # absl hangs a handler of its own on the root
-    command = typer.main.get_command(app)
     try:
+        paper_commands.add_to(app, arguments)
+        command = typer.main.get_command(app)
         # Not `app(arguments)`: Typer draws a box of five lines around an error, and
         # has exit codes of its own for Ctrl-C and for a closed pipe.
         with command.make_context("cai", arguments) as context:
