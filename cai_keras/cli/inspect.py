@@ -71,7 +71,7 @@ def show(
             "kind": claim.kind,
             "what": f"{claim.variant}: {claim.metric}"
             if claim.kind == "value"
-            else f"{claim.variant} against {claim.baseline}: {claim.metric}",
+            else f"{claim.variant} against {claim.baseline}: {claim.metrics}",
             "number": f"{claim.value:g} ± {claim.tolerance:g}"
             if claim.kind == "value"
             else f"> {claim.margin:g}",

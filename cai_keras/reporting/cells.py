@@ -45,7 +45,7 @@ def claim_cells(slug: str, claim: ValueClaim | EffectClaim) -> dict:
         "kind": claim.kind,
         "variant": claim.variant,
         "source": one_line(claim.source),
-        "metric": claim.metric,
+        "metric": claim.metric if isinstance(claim, ValueClaim) else claim.metrics,
         "published": text,
         "published_value": published,
     }

@@ -50,6 +50,8 @@ class EffectClaim(_Strict):
             margin claim that two variants are alike.
         published: the paper's own difference in the direction of `better`, or null
             where the paper prints none.
+        baseline_metric: where the baseline is measured by another metric of the same
+            unit, as two policies of one run are; `metric` if null.
     """
 
     kind: Literal["effect"]
@@ -61,6 +63,18 @@ class EffectClaim(_Strict):
     margin: Annotated[float, Field(allow_inf_nan=False)]
     published: float | None
     source: str
+    baseline_metric: str | None = None
+
+    @property
+    def metric_of_baseline(self) -> str:
+        return self.baseline_metric or self.metric
+
+    @property
+    def metrics(self) -> str:
+        """Both, as a reader sees them."""
+        if self.baseline_metric is None:
+            return self.metric
+        return f"{self.metric} against {self.baseline_metric}"
 
 
 Claim = Annotated[ValueClaim | EffectClaim, Field(discriminator="kind")]

@@ -62,8 +62,14 @@ def collect(metric: str, records: Sequence[Record]) -> Results:
             conflict = conflict or f"{_name(record)} has two results: {values}"
     if not conflict and by_seed:
         first, *others = by_seed.values()
+        whole = {r.seed: passport_of(metric, r) | _recipe(r) for r in by_seed.values()}
         conflict = next(
-            (d for r in others if (d := _difference(metric, first, r, _recipe))), ""
+            (
+                d
+                for r in others
+                if (d := _difference(first, whole[first.seed], r, whole[r.seed]))
+            ),
+            "",
         )
     return Results(metric, by_seed, without, conflict)
 
@@ -76,7 +82,11 @@ def why_unlike(method: Results, baseline: Results) -> str:
         return ""
     # Within a variant all passports are equal: one of each stands for the others.
     first, second = (next(iter(r.by_seed.values())) for r in (method, baseline))
-    return _difference(method.metric, first, second, lambda _: {})
+    ours, theirs = (
+        passport_of(r.metric, record)
+        for r, record in ((method, first), (baseline, second))
+    )
+    return _difference(first, ours, second, theirs)
 
 
 def why_unlike_paper(passport: Mapping[str, Any] | None, results: Results) -> str:
@@ -113,10 +123,10 @@ def _recipe(record: Record) -> dict[str, Any]:
     }
 
 
-def _difference(metric: str, first: Record, second: Record, more) -> str:
-    """The first key in which two results differ, with both values."""
-    a = {**passport_of(metric, first), **more(first)}
-    b = {**passport_of(metric, second), **more(second)}
+def _difference(
+    first: Record, a: Mapping[str, Any], second: Record, b: Mapping[str, Any]
+) -> str:
+    """The first key in which the passports `a` and `b` of two runs differ."""
     for key in {**a, **b}:
         left, right = a.get(key, _ABSENT), b.get(key, _ABSENT)
         if left != right:

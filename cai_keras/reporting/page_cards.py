@@ -148,8 +148,9 @@ def _claim_cards(claims: Sequence[Any], rows: Sequence[Row]) -> list[ClaimCard]:
 
 
 def _claim_card(claim: Any, rows: Sequence[Row]) -> ClaimCard:
+    shown = claim.metric
     if isinstance(claim, EffectClaim):
-        demand = _effect(claim)
+        shown, demand = claim.metrics, _effect(claim)
         if claim.published is not None:
             demand += f"; published {claim.published:+g}"
     else:
@@ -157,7 +158,7 @@ def _claim_card(claim: Any, rows: Sequence[Row]) -> ClaimCard:
     return ClaimCard(
         id=claim.id,
         demand=demand,
-        metric=f"{claim.metric}, {claim.better} is better",
+        metric=f"{shown}, {claim.better} is better",
         source=claim.source,
         outcomes=[_outcome(row, claim.source) for row in rows if row.claim == claim.id],
     )

@@ -101,7 +101,8 @@ def judge_effect(
     lies below it, so that the claim as stated is contradicted, though with a margin
     the direction may still be the claimed one (the note says so).
     """
-    ours, theirs = collect(claim.metric, method), collect(claim.metric, baseline)
+    ours = collect(claim.metric, method)
+    theirs = collect(claim.metric_of_baseline, baseline)
     unlike = why_unlike(ours, theirs)
     if unlike:
         return Verdict("not comparable", note=unlike)

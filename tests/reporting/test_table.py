@@ -59,6 +59,23 @@ def test_claims_without_records_are_not_run():
     assert (effect.ours, effect.count, effect.verdict) == ("", 0, "not run")
 
 
+def test_an_effect_within_a_run_names_both_metrics(run):
+    within = EFFECT.model_copy(
+        update={"baseline": "method", "baseline_metric": "test/other_percent"}
+    )
+    paper = PaperClaims("some_paper", (within,), {"method": 200}, {"method": (0, 1)})
+    other = run(90).metrics[METRIC].model_copy(update={"value": 80.0})
+    records = [
+        r.model_copy(update={"metrics": {**r.metrics, "test/other_percent": other}})
+        for r in (run(90), run(91, seed=1))
+    ]
+
+    (row,) = build_rows([paper], records)
+
+    assert row.metric == f"{METRIC} against test/other_percent"
+    assert (row.mean, row.count) == (10.5, 2)
+
+
 def test_smoke_runs_never_enter_the_table(run):
     records = [run(90, scale="smoke"), run(80, "plain", scale="smoke")]
 

@@ -57,6 +57,35 @@ def full_runs(runs):
 
 
 class TestEffect:
+    def test_two_metrics_of_one_run_are_paired_by_seed(self, make_record):
+        runs = [
+            make_record({"test/best": best, "test/random": random}, seed=seed)
+            for seed, (best, random) in enumerate([(30, 20), (33, 21), (31, 20)])
+        ]
+        claim = _effect_claim(
+            baseline="method", metric="test/best", baseline_metric="test/random"
+        )
+
+        verdict = judge_effect(claim, runs, runs)
+
+        # 10, 12 and 11.
+        assert (verdict.word, verdict.ours, verdict.count) == ("holds", 11.0, 3)
+
+    def test_two_metrics_of_other_counts_are_not_compared(self, make_record):
+        record = make_record({"test/best": 2.0, "test/random": 1.0})
+        fewer = record.metrics["test/random"].model_copy(update={"count": 7})
+        record = record.model_copy(
+            update={"metrics": {**record.metrics, "test/random": fewer}}
+        )
+        claim = _effect_claim(
+            baseline="method", metric="test/best", baseline_metric="test/random"
+        )
+
+        verdict = judge_effect(claim, [record], [record])
+
+        assert verdict.word == "not comparable"
+        assert "number of examples" in verdict.note
+
     def test_it_holds_where_the_whole_interval_is_above_the_margin(self, runs):
         # Differences 10, 11, 12: 11 +- 2.48, all above 5.
         verdict = judge_effect(
