@@ -23,6 +23,7 @@ import tensorflow_datasets as tfds
 from cai_keras.data.builders import (  # noqa: F401
     isbi2012_em,
     kinetics400,
+    taskonomy_affinities,
     voc_segmentation,
 )
 from cai_keras.data.builders.cells import Cells
@@ -30,6 +31,7 @@ from cai_keras.data.builders.context_scenes import ContextScenes
 from cai_keras.data.builders.digits import Digits
 from cai_keras.data.builders.glyphs import Glyphs
 from cai_keras.data.builders.shapes import Shapes
+from cai_keras.data.builders.task_tournament import TaskTournament
 from cai_keras.data.spec import DataSpec
 from cai_keras.errors import DataError, UsageError, choose, nearest
 
@@ -41,6 +43,7 @@ EMBEDDED = {
     "digits": Digits,
     "glyphs": Glyphs,
     "shapes": Shapes,
+    "task_tournament": TaskTournament,
 }
 
 

@@ -88,6 +88,8 @@ class Bottleneck:
         stride_at: `first`, the 1x1, as in the paper and in Caffe; or `middle`, the
             3x3, as in Torch.
         projection_size: kernel of the projection where the map shrinks (SENet-154: 3).
+        sub_samples: whether the shortcut of a block that only shrinks the map takes
+            every other pixel, as in TensorFlow's slim, and is not projected.
         branch_end: function (map, name) -> map before the sum, e.g. squeeze and
             excitation.
         frames, middle_frames: function block index -> temporal size of the first and
@@ -100,6 +102,7 @@ class Bottleneck:
     first_width: float = 1.0
     stride_at: str = "first"
     projection_size: int = 1
+    sub_samples: bool = False
     branch_end: Callable | None = None
     frames: Callable[[int], int] = lambda index: 1
     middle_frames: Callable[[int], int] = lambda index: 1
@@ -127,7 +130,9 @@ class Bottleneck:
         branch = make.normalise(branch, f"{name}_norm3")
         if self.branch_end is not None:
             branch = self.branch_end(branch, f"{name}_end")
-        if x.shape[-1] != filters or stride > 1:
+        if x.shape[-1] == filters and self.sub_samples:
+            x = x[:, ::stride, ::stride]
+        elif x.shape[-1] != filters or stride > 1:
             size = self.projection_size if stride > 1 else 1
             x = make.convolve(x, filters, size, f"{name}_projection", stride)
             x = make.normalise(x, f"{name}_projection_norm")

@@ -52,8 +52,9 @@ def solve(
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone.")] = False,
 ) -> None:
     """The best policy: which networks to train, and what each task is learned from."""
+    from cai_keras.data.task_transfers import read_transfers
+
     from . import policy
-    from .transfers import read_transfers
 
     transfers = read_transfers(affinities)
     wanted = _names(targets)
@@ -100,7 +101,11 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone.")] = False,
 ) -> None:
     """What a file holds, and which of its targets cannot be right."""
-    from .transfers import damaged_targets, read_transfers, sums_of_targets
+    from cai_keras.data.task_transfers import (
+        damaged_targets,
+        read_transfers,
+        sums_of_targets,
+    )
 
     transfers = read_transfers(affinities)
     sums = sums_of_targets(transfers)
@@ -145,8 +150,9 @@ def draw(
     keep_damaged: KeepDamaged = False,
 ) -> None:
     """The affinity matrix, the tree of tasks, taxonomies, and Quality and Gain."""
+    from cai_keras.data.task_transfers import read_transfers
+
     from .published_figures import draw_all
-    from .transfers import read_transfers
 
     transfers = read_transfers(affinities)
     if not keep_damaged:
@@ -196,7 +202,7 @@ def _shown(value) -> str:
 
 
 def _refuse_damaged(path: Path, transfers, wanted) -> None:
-    from .transfers import damaged_targets
+    from cai_keras.data.task_transfers import damaged_targets
 
     damaged = damaged_targets(transfers)
     used = [t for t in damaged if wanted is None or t in wanted]

@@ -8,9 +8,8 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
+from cai_keras.data.task_transfers import Transfer
 from cai_keras.errors import UsageError, nearest
-
-from .transfers import Transfer
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from cai_keras.data.task_transfers import SELF, Transfer
 from cai_keras.reporting.atomic import write_atomic
 from cai_keras.reporting.pictures import png_bytes
 
 from . import drawings
 from .policy import Question, random_policy, solve
 from .similarity import affinity_matrix, task_tree
-from .transfers import SELF, Transfer
 
 _RANDOM_POLICIES = 200
 

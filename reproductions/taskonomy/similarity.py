@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from cai_keras.data.task_transfers import SELF, Transfer
 from cai_keras.errors import UsageError
-
-from .transfers import SELF, Transfer
 
 # Figure 7 shows exp(-20 P): reproduced from the published affinities (correlation 0.98
 # with the printed picture); the number is in no text.

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cai_keras.data.task_transfers import Transfer
 from cai_keras.errors import UsageError
 from reproductions.taskonomy.hierarchy import affinities, win_rates
 from reproductions.taskonomy.policy import (
@@ -17,7 +18,6 @@ from reproductions.taskonomy.policy import (
     random_policy,
     solve,
 )
-from reproductions.taskonomy.transfers import Transfer
 
 
 def transfer(text, value):

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from reproductions.taskonomy.policy import Question, inverse_self_importance, solve
-from reproductions.taskonomy.similarity import affinity_matrix, task_tree
-from reproductions.taskonomy.transfers import (
+from cai_keras.data.task_transfers import (
     damaged_targets,
     read_transfers,
     sums_of_targets,
 )
+from reproductions.taskonomy.policy import Question, inverse_self_importance, solve
+from reproductions.taskonomy.similarity import affinity_matrix, task_tree
 
 pytestmark = pytest.mark.real_data
 

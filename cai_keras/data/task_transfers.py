@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cai_keras.data.restricted_pickle import read_pickled_numbers
 from cai_keras.errors import DataError
-
-from .restricted_pickle import read_pickled_numbers
 
 # A network of the task itself, trained on all of its labels.
 SELF = "self"
