@@ -1,13 +1,11 @@
 """Three stages: the front end, the context module behind it, both together."""
 
 from functools import partial
-from itertools import pairwise
-
-import numpy as np
 
 from cai_keras.errors import UsageError
 from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.optimizers import make_rules
+from cai_keras.training.stages import divide_steps
 
 from . import data, evaluate, run_figures
 from .learner import Segmenter
@@ -84,7 +82,8 @@ def _stages(recipe, built, batches) -> tuple[Phase, ...]:
         "joint": ("front_end", "context"),
     }
     phases = []
-    for stage, steps in steps_of_stages(recipe).items():
+    shares = vars(recipe.model.stages)
+    for stage, steps in divide_steps(recipe.train.total_steps, shares).items():
         names = learning[stage]
         is_possible = set(names) <= built.by_name.keys()
         if steps and not is_possible:
@@ -96,17 +95,3 @@ def _stages(recipe, built, batches) -> tuple[Phase, ...]:
         learner = Segmenter(parts, rules, built.logits(*names))
         phases.append(Phase(learner, batches[stage], steps, batches[stage].batch_size))
     return tuple(phases)
-
-
-def steps_of_stages(recipe) -> dict[str, int]:
-    """The run's steps, divided in proportion to `model.stages`.
-
-    Raises:
-        UsageError: no stage has a share.
-    """
-    shares = vars(recipe.model.stages)
-    ends = np.cumsum([0, *shares.values()])
-    if not ends[-1]:
-        raise UsageError("model.stages: one of the stages must be above 0")
-    steps = [round(recipe.train.total_steps * int(end) / int(ends[-1])) for end in ends]
-    return {name: b - a for name, (a, b) in zip(shares, pairwise(steps), strict=True)}
