@@ -1,11 +1,14 @@
 """ImageNet classification performance, after the tutorial's slide of that name."""
 
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
 from cai_keras.reporting.paper_figures import NothingToDraw
+from cai_keras.reporting.point_labels import place_labels
 from cai_keras.reporting.run_groups import (
     data_title,
     mean_and_deviation,
@@ -20,6 +23,7 @@ _MULTIPLY_ADDS = "test/multiply_adds_millions"
 _SPEED = "test/images_per_second"
 _ERROR = "test/top1_error_percent"
 _MARKERS = "osD^vP*Xh<>p"
+_TICKS = (18, 20, 22, 24, 26, 28, 30, 35, 40)
 
 
 def draw_leaderboard(runs) -> Figure:
@@ -36,7 +40,8 @@ def draw_leaderboard(runs) -> Figure:
     )
     families = list(dict.fromkeys(row.family for row in published().values()))
     with figure_style():
-        figure, axes = plt.subplots(1, 3, figsize=(15, 6), sharey=True)
+        figure, axes = plt.subplots(1, 3, figsize=(15, 8), sharey=True)
+        placed = []
         for axis, (metric, unit, label) in zip(axes, panels, strict=True):
             points = []
             for name, members in measured.items():
@@ -45,18 +50,20 @@ def draw_leaderboard(runs) -> Figure:
                 size = values_of(members, _PARAMETERS)[0]
                 number = families.index(row.family)
                 axis.scatter(
-                    x, row.top1_error_percent, s=30 + size / 4e5,
+                    x, row.top1_error_percent, s=_area(size),
                     color=COLOURS[number % len(COLOURS)], alpha=0.7,
                     marker=_MARKERS[number], edgecolors="white", linewidths=0.5,
-                )  # fmt: skip
-                axis.annotate(
-                    row.label, (x, row.top1_error_percent), xytext=(5, 4),
-                    textcoords="offset points", fontsize=6,
                 )  # fmt: skip
                 points.append((x, row.top1_error_percent))
             _draw_frontier(axis, points, larger_is_better=metric == _SPEED)
             axis.set_xscale("log")
             axis.set_xlabel(label)
+            axis.margins(x=0.12)
+            placed.append(points)
+        # Most networks are between 17 and 26 %: a logarithm gives them room.
+        axes[0].set_yscale("log")
+        axes[0].set_yticks(_TICKS, [str(tick) for tick in _TICKS])
+        axes[0].minorticks_off()
         axes[0].set_ylabel("top-1 error, percent, published; one crop")
         handles = [
             plt.Line2D(
@@ -75,11 +82,16 @@ def draw_leaderboard(runs) -> Figure:
             f"ImageNet classification: {len(measured)} networks; speed on {processor}",
             fontsize=9,
         )
+        names = [published()[name].label for name in measured]
+        sizes = [values_of(members, _PARAMETERS)[0] for members in measured.values()]
+        radii = [math.sqrt(_area(size)) / 2 for size in sizes]
+        for axis, points in zip(axes, placed, strict=True):
+            place_labels(axis, points, names, radii)
     return figure
 
 
 def draw_years(runs) -> Figure:
-    """Published error by year, and the best of all networks up to 30 M parameters.
+    """Published error by year, and the best so far of those up to 30 M parameters.
 
     Args:
         runs: as for `draw_leaderboard`; they say how many parameters there are.
@@ -99,15 +111,16 @@ def draw_years(runs) -> Figure:
                 color=COLOURS[0] if is_small else MUTED,
                 label=None,
             )  # fmt: skip
-        best = {}
-        for row in small.values():
-            best[row.year] = min(best.get(row.year, 100.0), row.top1_error_percent)
-        years = sorted(best)
-        axis.plot(years, [best[y] for y in years], color=COLOURS[0], linewidth=1)
+        years = sorted({row.year for row in small.values()})
+        best = [
+            min(row.top1_error_percent for row in small.values() if row.year <= year)
+            for year in years
+        ]
+        axis.step(years, best, where="post", color=COLOURS[0], linewidth=1)
         axis.set_ylabel("top-1 error, percent, published; one crop")
         axis.set_xlabel("year")
         axis.set_title(
-            "blue: up to 30 million parameters, and the best of each year; "
+            "blue: up to 30 million parameters, and the best of them so far; "
             f"Spearman's rho of year and error {_rho(small.values()):.2f}",
             fontsize=8,
         )
@@ -143,6 +156,11 @@ def draw_small(runs) -> Figure:
 
 
 _SMALL = 30e6
+
+
+def _area(parameters: float) -> float:
+    """Of a mark, in square points."""
+    return 30 + parameters / 4e5
 
 
 def _rho(rows) -> float:

@@ -191,7 +191,7 @@ def test_the_leaderboard_has_the_published_error_at_the_counted_size(make_run):
     np.testing.assert_allclose(speed.lines[0].get_ydata(), [18.68])
 
 
-def test_the_best_small_network_of_every_year_is_joined(make_run):
+def test_the_best_small_network_up_to_every_year_is_drawn(make_run):
     runs = [make_run(v) for v in ("alexnet", "googlenet", "resnet34", "resnet50",
                                   "se_resnext50", "senet154")]  # fmt: skip
 
