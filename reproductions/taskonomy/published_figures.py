@@ -46,10 +46,10 @@ def draw_all(
     figures = {
         "matrix": drawings.draw_matrix(matrix, name),
         "tree": drawings.draw_tree(task_tree(matrix, (SELF, *leave_out)), groups, name),
-        "taxonomies": drawings.draw_policies(policies, _tasks(transfers)),
+        "taxonomies": drawings.draw_policies(policies, tasks_of(transfers)),
     }
     if rates:
-        figures["budgets"] = _draw_budgets(transfers, rates, order, name)
+        figures["budgets"] = budget_figure(transfers, rates, order, name)
     written = []
     for kind, figure in figures.items():
         written.append(output / f"{kind}.png")
@@ -57,13 +57,13 @@ def draw_all(
     return written
 
 
-def _tasks(transfers) -> list[str]:
+def tasks_of(transfers) -> list[str]:
     return sorted(
         {t.target for t in transfers} | {n for t in transfers for n in t.trained}
     )
 
 
-def _draw_budgets(transfers, rates, order, name):
+def budget_figure(transfers, rates, order, name):
     budgets = list(range(1, len({t.target for t in transfers}) + 1))
     orders = {"first order": 1, f"up to order {order}": order}
     curves = {metric: {label: [] for label in orders} for metric in rates}
