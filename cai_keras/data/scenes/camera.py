@@ -49,10 +49,9 @@ def turned(yaw: float, pitch: float, roll: float = 0.0) -> np.ndarray:
         pitch: radians that it looks up.
         roll: radians that its right axis is turned towards down.
     """
-    level = np.array([np.cos(yaw), np.sin(yaw), 0.0])
-    forward = np.cos(pitch) * level + [0, 0, np.sin(pitch)]
-    right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
-    down = np.cross(forward, right)
+    (x, y), (level, rise) = ((np.cos(angle), np.sin(angle)) for angle in (yaw, pitch))
+    forward = np.array([x * level, y * level, rise])
+    right, down = np.array([y, -x, 0.0]), np.array([x * rise, y * rise, -level])
     cosine, sine = np.cos(roll), np.sin(roll)
     return np.stack(
         [cosine * right + sine * down, cosine * down - sine * right, forward]

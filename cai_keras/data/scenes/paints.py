@@ -16,9 +16,8 @@ _PERIODS = {
 }
 _GREY = 0.3  # share of the colours
 # Saturation and brightest channel (HSV); 0.8 keeps every picture below 1.
-_ROOM_COLOURS = (0.4, (0.3, 0.8))
+_ROOM_COLOURS = (0.4, (0.35, 0.8))
 _SOLID_COLOURS = (0.9, (0.15, 0.8))
-_APART = 0.25  # of a pattern's two colours, in the mean of the channels
 _GLOSSY = 0.35  # share of the solids
 _GLOSS, _EXPONENT = (0.05, 0.25), (8.0, 60.0)
 
@@ -59,12 +58,16 @@ def _random_pattern(rng) -> str:
 
 
 def _two_colours(rng, saturation: float, values: tuple[float, float]) -> np.ndarray:
-    while True:
-        pair = np.array([_colour(rng, saturation, values) for _ in "ab"])
-        if np.abs(pair[0] - pair[1]).sum() > 3 * _APART:
-            return pair
+    """A dark and a bright one, in any order."""
+    low, high = values
+    third = (high - low) / 3
+    pair = [
+        _colour(rng, saturation, rng.uniform(low, low + third)),
+        _colour(rng, saturation, rng.uniform(high - third, high)),
+    ]
+    return np.array(pair if rng.random() < 0.5 else pair[::-1])
 
 
-def _colour(rng, saturation: float, values: tuple[float, float]):
+def _colour(rng, saturation: float, value: float) -> tuple[float, float, float]:
     share = 0.0 if rng.random() < _GREY else rng.uniform(0, saturation)
-    return colorsys.hsv_to_rgb(rng.random(), share, rng.uniform(*values))
+    return colorsys.hsv_to_rgb(rng.random(), share, value)
