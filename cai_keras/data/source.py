@@ -215,6 +215,7 @@ def _quiet() -> Iterator[None]:
     state = random.getstate()
     tfds.disable_progress_bar()
     before = absl.logging.get_verbosity()
+    level = absl.logging.get_absl_logger().level
     absl.logging.set_verbosity(absl.logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -222,6 +223,8 @@ def _quiet() -> Iterator[None]:
     finally:
         random.setstate(state)
         absl.logging.set_verbosity(before)
+        # `cai` raises it behind the verbosity's back; that would be undone.
+        absl.logging.get_absl_logger().setLevel(level)
         tfds.enable_progress_bar()
 
 
