@@ -54,7 +54,8 @@ def test_ci_runs_the_test_command_of_the_readme():
 @pytest.mark.parametrize(
     "name",
     ["README.md", "docs/compare.md", "docs/data.md", "docs/distributed.md",
-     "docs/networks.md", "docs/results.md", "docs/runs.md", "docs/tensorboard.md"],
+     "docs/networks.md", "docs/results.md", "docs/runs.md", "docs/scenes.md",
+     "docs/tensorboard.md"],
 )  # fmt: skip
 def test_every_command_of_a_document_runs_in_its_order(name, tmp_path):
     ran = 0
@@ -122,6 +123,15 @@ def test_the_library_examples_about_networks_run():
     assert printed == [
         "232.3 million multiply-adds", "True", "[3, 5, 9, 17, 33, 65, 67, 67]", "67",
     ]  # fmt: skip
+
+
+def test_the_example_about_scenes_runs():
+    (code,) = blocks(ROOT / "docs" / "scenes.md", "python")
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300
+    )
+    # The image is composed of its layers to the last bit.
+    assert result.stdout.strip() == "(96, 96, 1) True", result.stderr
 
 
 def test_links_between_documents_lead_somewhere():

@@ -1,4 +1,4 @@
-"""`cai bench engine`, `cai bench layers`, `cai bench report`: speed, never accuracy."""
+"""`cai bench engine`, `layers`, `report` and `scenes`: speed, never accuracy."""
 
 import importlib
 import importlib.util
@@ -18,7 +18,7 @@ PACKAGE = "benchmarks"
 app = typer.Typer(
     no_args_is_help=True,
     help="Speed: the engine's loop and the custom layers against what others have, "
-    "and the report over many records.",
+    "the report over many records, and the scene generator.",
 )
 
 
@@ -76,6 +76,21 @@ def report(
     Each format is a process of its own, measured from its start to its end.
     """
     _benchmark("report").run(records, rounds, output, json_file)
+
+
+@app.command()
+def scenes(
+    side: Annotated[int, typer.Option(min=16, help="Of the images, in pixels.")] = 64,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="With two more views of each scene.")
+    ] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Measured beside one alone.")
+    ] = 2,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Of each measurement.")] = 5.0,
+) -> None:
+    """Images a second of the scene generator, each with all of its targets."""
+    _benchmark("scenes").run(side, pairs, processes, seconds)
 
 
 def _benchmark(name: str) -> ModuleType:

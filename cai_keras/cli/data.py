@@ -1,4 +1,4 @@
-"""`cai data list`, `cai data prepare`, `cai data doctor`, `cai data serve`."""
+"""`cai data list`, `prepare`, `sheet`, `doctor` and `serve`."""
 
 import signal
 import threading
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cai_keras.cli import papers
+from cai_keras.cli import data_sheet, papers
 from cai_keras.cli.framework import load_tensorflow
 from cai_keras.cli.output import console, print_json, print_table
 from cai_keras.errors import CaiError, DataError, UsageError
@@ -93,6 +93,9 @@ def prepare(
         console.print(f"ready: {builder.data_dir}", highlight=False, soft_wrap=True)
 
 
+app.command("sheet")(data_sheet.sheet)
+
+
 @app.command()
 def doctor(
     paper: _Paper = None,
@@ -123,7 +126,7 @@ def _is_made_in_memory(paper: str, spec) -> bool:
     """Whether a paper makes this set itself: there is no builder to prepare."""
     from cai_keras.data.source import EMBEDDED
 
-    if spec.kind != "embedded" or spec.value in EMBEDDED:
+    if spec.kind != "embedded" or spec.value.partition("/")[0] in EMBEDDED:
         return False
     return not papers.data_problems(papers.find_paper(paper))(str(spec))
 

@@ -30,6 +30,7 @@ from cai_keras.data.builders.cells import Cells
 from cai_keras.data.builders.context_scenes import ContextScenes
 from cai_keras.data.builders.digits import Digits
 from cai_keras.data.builders.glyphs import Glyphs
+from cai_keras.data.builders.scenes import Scenes
 from cai_keras.data.builders.shapes import Shapes
 from cai_keras.data.builders.task_tournament import TaskTournament
 from cai_keras.data.spec import DataSpec
@@ -42,6 +43,7 @@ EMBEDDED = {
     "context_scenes": ContextScenes,
     "digits": Digits,
     "glyphs": Glyphs,
+    "scenes": Scenes,
     "shapes": Shapes,
     "task_tournament": TaskTournament,
 }
@@ -55,11 +57,28 @@ def data_root() -> Path:
 
 
 def open_embedded(spec: DataSpec) -> tfds.core.DatasetBuilder:
-    """The prepared builder of an `embedded:` set."""
-    builder_class = choose(f"data spec {spec}", spec.value, EMBEDDED)
-    builder = builder_class(data_dir=data_root())
+    """The prepared builder of an `embedded:` set, NAME or NAME/CONFIG."""
+    builder_class, config = find_embedded(spec)
+    builder = builder_class(config=config, data_dir=data_root())
     _prepare(builder, None)
     return builder
+
+
+def find_embedded(spec: DataSpec) -> tuple[type[tfds.core.DatasetBuilder], str | None]:
+    """The class of an embedded set and the name of its config, the first by default.
+
+    Raises:
+        UsageError: there is no such set or config; names the nearest.
+    """
+    name, slash, config = spec.value.partition("/")
+    builder_class = choose(f"data spec {spec}", name, EMBEDDED)
+    configs = {known.name: known for known in builder_class.BUILDER_CONFIGS}
+    if slash and not configs:
+        raise UsageError(f"data spec {spec}: {name} has no configs")
+    default = next(iter(configs), None)
+    if slash:
+        choose(f"data spec {spec}", config, configs)
+    return builder_class, config or default
 
 
 def open_folder(builder_class, folder: Path) -> tfds.core.DatasetBuilder:
@@ -199,6 +218,7 @@ def _quiet() -> Iterator[None]:
     state = random.getstate()
     tfds.disable_progress_bar()
     before = absl.logging.get_verbosity()
+    level = absl.logging.get_absl_logger().level
     absl.logging.set_verbosity(absl.logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -206,6 +226,8 @@ def _quiet() -> Iterator[None]:
     finally:
         random.setstate(state)
         absl.logging.set_verbosity(before)
+        # `cai` raises it behind the verbosity's back; that would be undone.
+        absl.logging.get_absl_logger().setLevel(level)
         tfds.enable_progress_bar()
 
 
@@ -222,7 +244,7 @@ def problems_of(spec_text: str) -> list[str]:
     """What keeps a spec from being read, each with its fix; empty if nothing does."""
     spec = DataSpec.parse(spec_text)
     if spec.kind == "embedded":
-        choose(f"data spec {spec}", spec.value, EMBEDDED)
+        find_embedded(spec)
         return []
     if spec.kind == "folder":
         return [] if any(spec.folder.iterdir()) else [f"{spec.folder}: is empty"]
@@ -240,7 +262,10 @@ def state_of(spec_text: str) -> str:
     spec = DataSpec.parse(spec_text)
     if spec.kind == "folder":
         return "ready" if Path(spec.value).expanduser().is_dir() else "missing"
-    found = any((data_root() / spec.value).rglob("dataset_info.json"))
+    place = spec.value
+    if place in EMBEDDED and spec.kind == "embedded":
+        place = "/".join([place, *filter(None, find_embedded(spec)[1:])])
+    found = any((data_root() / place).rglob("dataset_info.json"))
     if found:
         return "ready"
     return "made on first use" if spec.kind == "embedded" else "missing"

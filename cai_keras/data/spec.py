@@ -1,4 +1,4 @@
-"""Data specs: `tfds:NAME[/CONFIG]`, `folder:PATH`, `embedded:NAME`."""
+"""Data specs: `tfds:NAME[/CONFIG]`, `folder:PATH`, `embedded:NAME[/CONFIG]`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ class DataSpec:
 
     Attributes:
         kind: `tfds`, `folder` or `embedded`.
-        value: what follows the colon: a TFDS name, a path, an embedded set's name.
+        value: what follows the colon: a TFDS name, a path, an embedded set's name; a
+            name may have a config after a slash.
     """
 
     kind: str

@@ -32,7 +32,7 @@ def _run_alone(*arguments):
     return done.stdout, errors, code, heavy
 
 
-@pytest.mark.parametrize("verb", ["engine", "layers", "report"])
+@pytest.mark.parametrize("verb", ["engine", "layers", "report", "scenes"])
 def test_help_imports_no_tensorflow(verb):
     output, errors, code, heavy = _run_alone("bench", verb, "--help")
 

@@ -1,6 +1,7 @@
 """From a spec to a prepared set: prepared once, and again where content changes."""
 
 import io
+import logging
 import os
 import random
 import subprocess
@@ -70,6 +71,15 @@ def files_of(folder):
 
 def test_the_data_folder_is_the_environments(own_folder):
     assert data_root() == own_folder
+
+
+def test_preparing_a_set_keeps_the_level_of_tfds_notes():
+    notes = logging.getLogger("absl")
+    notes.setLevel(logging.CRITICAL)
+
+    open_embedded(DIGITS)
+
+    assert notes.level == logging.CRITICAL
 
 
 def test_without_the_environment_the_data_folder_is_tfds_own(monkeypatch):
