@@ -4,12 +4,24 @@ import os
 from pathlib import Path
 
 import pytest
+import work_shares
 
 from cai_keras.reporting.record import DatasetInfo, Machine, Metric, Record
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: work_shares.rank(item.path.name))
+
+
+@pytest.hookimpl(optionalhook=True)  # nobody calls it with -p no:xdist
+def pytest_xdist_make_scheduler(config, log):
+    if config.getvalue("dist") == "loadfile":
+        return work_shares.ByFileAndPaper(config, log)
+    return None
 
 
 @pytest.fixture(scope="session", autouse=True)
