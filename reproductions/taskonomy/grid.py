@@ -34,7 +34,9 @@ from .tasks import TASKS, losses_of
 
 RANDOM = "random"
 ORDERS = (1, 2, 3, 4)
-_SMALLEST_CELLS = 8  # an encoder's stride
+_STRIDE = 8  # of an encoder
+# Of codes: three parts of a run's images, of four runs.
+_KEPT_FILES = 12
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def build_grid(recipe, seed: int) -> Grid:
         count = candidate_count(order, len(sources), vars(model.beam))
         return {
             target: build_transfers(
-                make, side // _SMALLEST_CELLS, len(sources), count, order,
+                make, side // _STRIDE, len(sources), count, order,
                 model.readout_filters, TASKS[target], f"order_{order}_{target}",
             )
             for target in model.targets
@@ -121,7 +123,8 @@ class FrozenCodes:
     """Codes of images by the encoders of a grid, computed once.
 
     They are kept in a file of the TFDS data folder, named by the weights and the
-    images: a run that goes on, and one that is evaluated again, finds them there.
+    images: a run that goes on, and one that is evaluated again, finds them there. The
+    newest files are kept.
 
     Attributes:
         grid: whose encoders do not change any more when codes are asked for.
@@ -172,6 +175,9 @@ def _write(path: Path, codes: np.ndarray) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+    files = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
+    for old in files[:-_KEPT_FILES]:
+        old.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -242,6 +242,16 @@ def test_a_second_run_finds_codes_and_computes_none(small_grid, monkeypatch):
         grid.FrozenCodes(small_grid, 2).of(scenes)
 
 
+def test_only_the_newest_codes_are_kept(small_grid, monkeypatch, tmp_path):
+    monkeypatch.setattr(grid, "_KEPT_FILES", 2)
+    codes = grid.FrozenCodes(small_grid, 2)
+
+    for count in (2, 3, 4):
+        codes.of(scenes_of(count))
+
+    assert len(list((tmp_path / "taskonomy_codes").iterdir())) == 2
+
+
 def test_seeded_encoders_do_not_depend_on_what_was_built_before():
     first = build_encoder(seeded(MAKE, 5), 16, (2, 2, 2), "first").get_weights()
     keras.utils.set_random_seed(99)
