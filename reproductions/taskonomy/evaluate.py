@@ -60,20 +60,26 @@ def joined(tables: Sequence[Tables]) -> dict[str, list[Transfer]]:
 
 
 def metrics_of(
-    tables: Tables, families: Mapping[str, str], asked, seed: int, examples: int
+    tables: Tables,
+    families: Mapping[str, str],
+    order: int,
+    query: Sequence[str],
+    seed: int,
+    examples: int,
 ) -> dict[str, Metric]:
     """What policies, transfers between families and the tree are worth, in percent.
 
     Args:
         families: task -> "2d", "3d", "semantic" or another.
-        asked: the recipe's section `evaluate`.
+        order: sources of a transfer, at most.
+        query: tasks of a question about few networks.
         seed: of random policies and of shuffled labels.
         examples: that the win rates are of.
     """
     rng = np.random.default_rng(seed)
     values = {
-        **_policies(tables, asked, rng),
-        **_query(tables, asked),
+        **_policies(tables, order, rng),
+        **_query(tables, order, tuple(query)),
         **_families(tables["gain"], families),
         **_clusters(tables["affinity"], families, rng),
         **_rankings(tables, rng),
@@ -91,20 +97,20 @@ def _wins(losses: np.ndarray, opponent: np.ndarray) -> np.ndarray:
     return wins.mean(axis=1)
 
 
-def _policies(tables: Tables, asked, rng) -> dict[str, float]:
+def _policies(tables: Tables, largest: int, rng) -> dict[str, float]:
     """Quality and gain with a third of all networks and with all, and by chance."""
     transfers = tables["affinity"]
     full = len({t.target for t in transfers})
     budgets = {"third": round(full / 3), "full": full}
     found = {}
     for name, budget in budgets.items():
-        for label, order in (("", asked.order), ("first_order_", 1)):
+        for label, order in (("", largest), ("first_order_", 1)):
             best = solve(transfers, Question(budget, order))
             for kind in ("quality", "gain"):
                 mean = best.mean_of(_lookup(tables[kind]))
                 found[f"{label}{kind}_{name}_budget_percent"] = mean
     chance = [
-        random_policy(transfers, Question(budgets["third"], asked.order), rng)
+        random_policy(transfers, Question(budgets["third"], largest), rng)
         for _ in range(RANDOM_POLICIES)
     ]
     for kind in ("quality", "gain"):
@@ -114,14 +120,13 @@ def _policies(tables: Tables, asked, rng) -> dict[str, float]:
     return found
 
 
-def _query(tables: Tables, asked) -> dict[str, float]:
+def _query(tables: Tables, order: int, query: tuple[str, ...]) -> dict[str, float]:
     """Some tasks only, with three tenths as many networks and with as many."""
-    query = tuple(asked.query)
     values = _lookup(tables["gain"])
     budgets = {"few": max(1, round(0.3 * len(query))), "all": len(query)}
     return {
         f"query_gain_{name}_networks_percent": solve(
-            tables["affinity"], Question(budget, asked.order, query)
+            tables["affinity"], Question(budget, order, query)
         ).mean_of(values)
         for name, budget in budgets.items()
     }

@@ -2,7 +2,7 @@
 
 from functools import cache, partial
 
-from cai_keras.errors import UsageError
+from cai_keras.errors import UsageError, choose
 from cai_keras.networks.residual_blocks import Convolutions
 from cai_keras.reporting.record import Metric
 from cai_keras.training.experiment import Experiment, Phase
@@ -57,9 +57,7 @@ def build(recipe, seed: int) -> Experiment:
     tables = cache(partial(_tables, recipe, grid, codes, data))
 
     def test():
-        metrics = evaluate.metrics_of(
-            tables(), SCENE_FAMILIES, recipe.evaluate, seed, len(data.test)
-        )
+        metrics = _metrics(recipe, tables(), SCENE_FAMILIES, seed, data.info)
         return {**metrics, **_losses(recipe, grid, data)}
 
     return Experiment(
@@ -73,17 +71,18 @@ def build(recipe, seed: int) -> Experiment:
 def _published(recipe, seed: int) -> Experiment:
     """No network: what policies from published affinities are worth."""
     tables, info = load_tables(recipe.data)
-    count = info.examples["test"]
-
-    def test():
-        return evaluate.metrics_of(tables, FAMILIES, recipe.evaluate, seed, count)
-
     return Experiment(
         phases=(),
-        evaluators={"test": test},
+        evaluators={"test": partial(_metrics, recipe, tables, FAMILIES, seed, info)},
         figures=run_figures.figures_of(lambda: tables, recipe, seed),
         dataset=info,
     )
+
+
+def _metrics(recipe, tables, families, seed: int, info) -> dict[str, Metric]:
+    query = choose("evaluate.query", info.name, vars(recipe.evaluate.query))
+    order, count = recipe.evaluate.order, info.examples["test"]
+    return evaluate.metrics_of(tables, families, order, query, seed, count)
 
 
 def _phases(recipe, seed: int, grid: Grid, codes: FrozenCodes, data: SceneData):

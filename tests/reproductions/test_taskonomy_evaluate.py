@@ -1,7 +1,5 @@
 """Tables from losses, and what the metrics say of them: by hand."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,7 @@ from reproductions.taskonomy.evaluate import joined, metrics_of, tables_of
 from reproductions.taskonomy.families import FAMILIES
 from reproductions.taskonomy.policy import Question, solve
 
-ASKED = SimpleNamespace(order=2, query=["depth", "normals", "curvature", "object"])
+QUERY = ("depth", "normals", "curvature", "object")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +17,7 @@ def made_up():
     tables = draw_tables()
     return tables, {
         name: metric.value
-        for name, metric in metrics_of(tables, FAMILIES, ASKED, 0, 288).items()
+        for name, metric in metrics_of(tables, FAMILIES, 2, QUERY, 0, 288).items()
     }
 
 
@@ -62,7 +60,7 @@ def test_a_query_has_three_tenths_of_its_networks(made_up):
     gain = {t.key: t.value for t in tables["gain"]}
 
     # Four tasks: one network, or four.
-    policy = solve(tables["affinity"], Question(1, 2, tuple(ASKED.query)))
+    policy = solve(tables["affinity"], Question(1, 2, QUERY))
 
     assert values["query_gain_few_networks_percent"] == pytest.approx(
         100 * policy.mean_of(gain)
@@ -108,7 +106,7 @@ def test_chance_is_worse_than_the_best_policy(made_up):
 
 def test_what_does_not_exist_is_null_with_a_reason():
     tables = draw_tables()
-    found = metrics_of(tables, {}, ASKED, 0, 288)
+    found = metrics_of(tables, {}, 2, QUERY, 0, 288)
 
     assert found["gain_3d_to_3d_percent"].value is None
     assert found["gain_3d_to_3d_percent"].reason == "no such transfers"
