@@ -49,6 +49,19 @@ class LabelledImages:
             )
         return LabelledImages(self.images[:count], self.labels[:count])
 
+    def divided(self, count: int) -> tuple["LabelledImages", "LabelledImages"]:
+        """All but the last `count` images in stored order, and those.
+
+        Raises:
+            UsageError: none would be left.
+        """
+        left = len(self.labels) - count
+        if left < 1:
+            raise UsageError(f"{count} of {len(self.labels)} images held out: too many")
+        parts = slice(None, left), slice(left, None)
+        first, last = (LabelledImages(self.images[p], self.labels[p]) for p in parts)
+        return first, last
+
     def batches(self, batch_size: int, seed: int) -> StepBatches:
         """Endless shuffled batches of {"image", "label"}, images in [0, 1].
 
@@ -70,11 +83,16 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class Classification:
-    """Train and test splits, and what the record says of them."""
+    """Train and test splits, and what the record says of them.
+
+    Attributes:
+        validation: images that were held out of the training split, if any were.
+    """
 
     train: LabelledImages
     test: LabelledImages
     info: LoadedData
+    validation: LabelledImages | None = None
 
 
 @lru_cache(maxsize=2)  # variants and seeds share it

@@ -12,6 +12,8 @@ The `data` section of a recipe that is read here:
       padding: of the random crop, in pixels; 0 for flips only
       normalisation: channel_mean, channel_moments or pixel_mean
       train, test: how many images of each split, in stored order; null for all
+      validation: how many images at the end of the training split are held out, for
+        errors during training; none if the key is missing
       training_sample: how many training images are also tested on; 0 for none
       ten_crops: whether test images are also seen as ten crops of the padded image
     imagenet:
@@ -64,6 +66,7 @@ class ImageTask:
             are on disk or none are asked for.
         ten_crops: gives the test images as (images, labels) with ten crops each,
             (n, 10, height, width, channels); None where a recipe does not ask for it.
+        validation: gives held-out training images, not augmented; None without any.
     """
 
     batches: StepBatches | ExampleBatches
@@ -72,6 +75,7 @@ class ImageTask:
     info: LoadedData
     training_sample: Callable[[], Labelled] | None = None
     ten_crops: Callable[[], Labelled] | None = None
+    validation: Callable[[], Labelled] | None = None
 
 
 def load_in_memory(data, seed: int) -> ImageTask:
@@ -142,9 +146,15 @@ def read_in_memory(data) -> Classification:
     """Both splits as `data.in_memory` asks for them, uint8."""
     settings = data.in_memory
     found = _pooled(data.spec, settings.pool)
-    train, test = found.train.first(settings.train), found.test.first(settings.test)
+    train, test, validation = found.train, found.test.first(settings.test), None
+    if held_out := getattr(settings, "validation", 0):
+        train, validation = train.divided(held_out)
+    train = train.first(settings.train)
     examples = {"train": len(train.labels), "test": len(test.labels)}
-    return Classification(train, test, replace(found.info, examples=examples))
+    if validation is not None:
+        examples["validation"] = len(validation.labels)
+    info = replace(found.info, examples=examples)
+    return Classification(train, test, info, validation)
 
 
 def in_memory_task(found: Classification, data, seed: int) -> ImageTask:
@@ -185,6 +195,7 @@ def in_memory_task(found: Classification, data, seed: int) -> ImageTask:
         found.info,
         sample,
         ten_crops if settings.ten_crops else None,
+        once(found.validation) if found.validation is not None else None,
     )
 
 

@@ -98,11 +98,11 @@ def count_errors(
 def classification_evaluators(
     network: keras.Model, task, batch_size: int, *more: Callable[[], dict[str, Metric]]
 ) -> dict[str, Callable[[], dict[str, Metric]]]:
-    """The evaluator `test` of an experiment on an `ImageTask`.
+    """The evaluators of an experiment on an `ImageTask`: `test`, maybe `validation`.
 
-    Its metrics are those of `ErrorCounts` on the test images; with ten crops as
-    `ten_crop_...`, and on a sample of the training images as `training_...`, where the
-    task has them.
+    The metrics of both are those of `ErrorCounts` on their images. The test has also
+    those with ten crops as `ten_crop_...`, and on a sample of the training images as
+    `training_...`, where the task has them.
 
     Args:
         more: functions that give further metrics.
@@ -123,4 +123,9 @@ def classification_evaluators(
             found.update(measure())
         return found
 
-    return {"test": test}
+    evaluators = {"test": test}
+    if task.validation is not None:
+        evaluators["validation"] = lambda: count_errors(
+            network, task.validation(), batch_size
+        ).metrics()
+    return evaluators

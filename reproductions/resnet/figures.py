@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from cai_keras.reporting.paper_figures import NothingToDraw
 from cai_keras.reporting.run_groups import (
+    curves_of,
     data_title,
     draw_curve,
     mean_and_deviation,
@@ -18,6 +19,9 @@ from cai_keras.reporting.style import COLOURS, MUTED, figure_style
 _LOSS = "train/classifier/cross_entropy"
 _TEST = "test/top1_error_percent"
 _TRAINING = "test/training_cross_entropy_nats"
+_VALIDATION = "validation/top1_error_percent"
+# Section 4.2: percent of the steps, and the rate from there on.
+PAPER_RATE = ((0, 50, 75, 100), (0.1, 0.01, 0.001, 0.001))
 _KINDS = {"none": "plain", "pad": "residual"}
 # Test error on CIFAR-10 in percent: Table 6, ResNet by depth.
 PUBLISHED = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}
@@ -126,6 +130,71 @@ def draw_responses(runs) -> Figure:
     return figure
 
 
+def draw_schedule(runs) -> Figure:
+    """Error on held-out images during training, and the rate, beside the paper's.
+
+    Args:
+        runs: as for `draw_curves`.
+    """
+    members = [run for run in runs if (run.metrics().metric == _VALIDATION).any()]
+    if not members:
+        raise NothingToDraw("no run has measured errors during training")
+    recipe = members[0].config()["recipe"]
+    steps = members[0].record.steps_planned
+    table = curves_of(members, _VALIDATION)
+    with figure_style():
+        figure, axes = plt.subplots(
+            2, 1, figsize=(7, 5), sharex=True, height_ratios=(3, 1)
+        )
+        share = 100 * table.index / steps
+        axes[0].plot(share, table.mean(axis=1), color=COLOURS[0], label="held out")
+        axes[0].fill_between(
+            share, table.min(axis=1), table.max(axis=1),
+            color=COLOURS[0], alpha=0.15, linewidth=0,
+        )  # fmt: skip
+        ends = (
+            (
+                mean_and_deviation(values_of(members, _TEST))[0],
+                COLOURS[0],
+                "test, ours",
+            ),
+            (PUBLISHED[20], MUTED, "test, published"),
+        )
+        for error, colour, label in ends:
+            axes[0].axhline(error, color=colour, linestyle=":", label=label)
+        axes[0].set_ylabel("error, percent")
+        axes[0].set_ylim(0)
+        axes[0].legend(fontsize=8)
+        optimizer = recipe["train"]["optimizers"]["classifier"]
+        ours = rates_of(optimizer, steps)
+        axes[1].plot(np.linspace(0, 100, len(ours)), ours, color=COLOURS[0])
+        axes[1].step(*PAPER_RATE, where="post", color=MUTED, linestyle="--")
+        axes[1].set_ylabel("rate")
+        axes[1].set_yscale("log")
+        axes[1].set_ylim(1e-4, 0.3)
+        axes[1].set_xlabel(f"percent of all steps: {steps:,}, in the paper 64,000")
+        figure.suptitle(
+            f"{members[0].record.variant}, {data_title(runs[0].record)}", fontsize=9
+        )
+    return figure
+
+
+def rates_of(optimizer: dict, steps: int, points: int = 400) -> np.ndarray:
+    """Learning rate of a cosine schedule with a warm-up, from the first step on.
+
+    Args:
+        optimizer: the recipe's settings.
+    """
+    schedule, peak = optimizer["schedule"], optimizer["learning_rate"]
+    if schedule["name"] != "cosine":
+        raise NothingToDraw(f"the schedule {schedule['name']} is not drawn")
+    step, warm = np.linspace(0, steps, points), schedule["warmup_steps"]
+    done = np.clip((step - warm) / (steps - warm), 0, 1)
+    last = schedule["final_fraction"]
+    falling = last + (1 - last) * 0.5 * (1 + np.cos(np.pi * done))
+    return peak * np.where(step < warm, step / max(warm, 1), falling)
+
+
 def _responses(run) -> list[float]:
     return run.record.series.get("response_deviation", [])
 
@@ -146,4 +215,9 @@ def _by_kind_and_depth(runs) -> dict[str, dict[int, list]]:
 
 
 # Figures over all runs of one scale and data set, for `cai figure`.
-FIGURES = {"curves": draw_curves, "depth": draw_depth, "responses": draw_responses}
+FIGURES = {
+    "curves": draw_curves,
+    "depth": draw_depth,
+    "responses": draw_responses,
+    "schedule": draw_schedule,
+}

@@ -171,6 +171,22 @@ def test_the_first_images_of_a_split_can_be_asked_for():
         load(train=5000)
 
 
+def test_images_at_the_end_of_the_training_split_can_be_held_out():
+    raw = load_classification("embedded:digits")
+
+    task = load(validation=97, batch_size=1200, augment=False)
+
+    assert task.info.examples == {"train": 1200, "test": 500, "validation": 97}
+    ((images, labels),) = task.validation()
+    np.testing.assert_array_equal(labels, raw.train.labels[1200:])
+    (batch,) = take(task.batches(0), 1)
+    trained_on = {image.tobytes() for image in batch["image"]}
+    assert not any(image.tobytes() in trained_on for image in images)
+    assert load().validation is None
+    with pytest.raises(UsageError, match="1297 of 1297 images held out: too many"):
+        load(validation=1297)
+
+
 def test_ten_crops_of_an_image_in_memory_are_its_shifts_and_their_mirror_images():
     task = load(padding=2, ten_crops=True)
 

@@ -163,8 +163,8 @@ def test_gradients_are_those_of_the_whole_network():
 def make_run(make_record):
     import pandas as pd
 
-    def make(variant, seed=0, error=50.0, loss=1.0, responses=(), steps=5):
-        recipe = PAPER.recipe("small", variant)
+    def make(variant, seed=0, error=50.0, loss=1.0, responses=(), steps=5, held_out=()):
+        recipe = PAPER.recipe("paper" if held_out else "small", variant)
         record = make_record(
             {
                 "test/top1_error_percent": error,
@@ -173,10 +173,13 @@ def make_run(make_record):
             variant=variant, seed=seed, steps_done=steps,
             series={"response_deviation": list(responses)} if responses else {},
         )  # fmt: skip
-        table = pd.DataFrame(
-            {"step": [1, 2], "metric": "train/classifier/cross_entropy",
-             "value": [2.0, loss]}
-        )  # fmt: skip
+        rows = [("train/classifier/cross_entropy", 1, 2.0),
+                ("train/classifier/cross_entropy", 2, loss)]  # fmt: skip
+        rows += [
+            ("validation/top1_error_percent", step, value)
+            for step, value in enumerate(held_out, start=1)
+        ]
+        table = pd.DataFrame(rows, columns=["metric", "step", "value"])
         return SimpleNamespace(
             record=record,
             config=lambda: {"recipe": recipe.values},
@@ -224,11 +227,44 @@ def test_responses_are_means_over_seeds_in_order_and_sorted(make_run):
     np.testing.assert_array_equal(ordered.lines[0].get_ydata(), [4.0, 2.0, 1.0])
 
 
+def test_the_schedule_has_the_held_out_error_against_the_share_of_steps(make_run):
+    runs = [
+        make_run("cifar10_resnet20_hour", 0, 14.0, held_out=(60.0, 20.0)),
+        make_run("cifar10_resnet20_hour", 1, 16.0, held_out=(50.0, 30.0)),
+        make_run("cifar10_resnet20"),
+    ]
+
+    errors, rates = figures.draw_schedule(runs).axes
+
+    held_out, ours, published = errors.lines
+    # Of 10 planned steps.
+    np.testing.assert_allclose(held_out.get_xdata(), [10, 20])
+    np.testing.assert_allclose(held_out.get_ydata(), [55, 25])
+    assert set(ours.get_ydata()) == {15.0}
+    assert set(published.get_ydata()) == {8.75}
+    np.testing.assert_allclose(rates.lines[1].get_ydata(), [0.1, 0.01, 0.001, 0.001])
+
+
+def test_the_rate_rises_and_falls_along_a_cosine():
+    settings = {
+        "learning_rate": 0.2,
+        "schedule": {"name": "cosine", "warmup_steps": 20, "final_fraction": 0.5},
+    }
+
+    found = figures.rates_of(settings, 100, points=6)
+
+    # Steps 0, 20, ..., 100: the peak after 20, then 0.1 + 0.1 (1 + cos(pi n / 4)) / 2.
+    falling = [0.1 + 0.05 * (1 + np.cos(np.pi * n / 4)) for n in range(5)]
+    np.testing.assert_allclose(found, [0.0, *falling])
+
+
 def test_without_networks_for_small_images_there_is_nothing_to_draw(make_run):
     runs = [make_run("imagenet_resnet50")]
 
     for draw in figures.FIGURES.values():
         with pytest.raises(NothingToDraw):
             draw(runs)
+    with pytest.raises(NothingToDraw, match="errors during training"):
+        figures.draw_schedule([make_run("cifar10_resnet20")])
     with pytest.raises(NothingToDraw, match="responses"):
         figures.draw_responses([make_run("cifar10_resnet20")])
