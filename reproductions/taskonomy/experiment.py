@@ -47,8 +47,8 @@ def build(recipe, seed: int) -> Experiment:
         return _published(recipe, seed)
     if recipe.model.networks == "paper":
         raise UsageError(
-            "taskonomy at the scale `paper`: its images have no loader yet; "
-            "cai params taskonomy counts its networks"
+            "taskonomy at the scale `paper`: its networks are not trained yet; "
+            "cai params taskonomy counts them"
         )
     settings = recipe.data
     tasks = (*recipe.model.targets, *recipe.model.source_only)
