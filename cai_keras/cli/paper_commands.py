@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from cai_keras.cli.papers import PACKAGE, papers_folder
+from cai_keras.errors import UsageError
 
 
 def add_to(app: typer.Typer, arguments: Sequence[str]) -> None:
@@ -18,7 +19,11 @@ def add_to(app: typer.Typer, arguments: Sequence[str]) -> None:
         arguments: of the command line, without the program.
     """
     first = next((word for word in arguments if not word.startswith("-")), None)
-    for path in sorted(papers_folder().glob("*/commands.py")):
+    try:
+        folder = papers_folder()
+    except UsageError:
+        return  # verbs that need papers say so themselves, the others work
+    for path in sorted(folder.glob("*/commands.py")):
         slug = path.parent.name
         if first in (slug, None):
             module = importlib.import_module(f"{PACKAGE}.{slug}.commands")

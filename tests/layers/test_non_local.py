@@ -254,7 +254,9 @@ def gradients(images):
     return tape.gradient(total, [weight.value for weight in layer.trainable_weights])
 
 assert all(bool(tf.reduce_all(tf.math.is_finite(g))) for g in gradients(images))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+# Not ru_maxrss: a process inherits that of the one which started it.
+(peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(int(peak.split()[1]) * 1024)
 """
 
 
