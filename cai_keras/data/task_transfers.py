@@ -115,6 +115,11 @@ def damaged_targets(transfers: Iterable[Transfer]) -> dict[str, str]:
     return found
 
 
+def values_by_key(transfers: Iterable[Transfer]) -> dict[tuple, float]:
+    """`Transfer.key` -> value."""
+    return {transfer.key: transfer.value for transfer in transfers}
+
+
 def sums_of_targets(transfers: Iterable[Transfer]) -> dict[str, float]:
     """Target -> sum of its values; 1 for affinities of a whole tournament."""
     sums = defaultdict(float)

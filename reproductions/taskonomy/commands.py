@@ -60,11 +60,7 @@ def solve(
     wanted = _names(targets)
     if not keep_damaged:
         _refuse_damaged(affinities, transfers, wanted)
-    rates = {
-        name: {t.key: t.value for t in read_transfers(file)}
-        for name, file in {"quality": quality, "gain": gain}.items()
-        if file is not None
-    }
+    rates = _rates(quality=quality, gain=gain)
     answers = []
     for amount in _budgets(budget):
         question = policy.Question(
@@ -157,11 +153,7 @@ def draw(
     transfers = read_transfers(affinities)
     if not keep_damaged:
         _refuse_damaged(affinities, transfers, None)
-    rates = {
-        name: {t.key: t.value for t in read_transfers(file)}
-        for name, file in {"Quality": quality, "Gain": gain}.items()
-        if file is not None
-    }
+    rates = _rates(Quality=quality, Gain=gain)
     chosen = [int(amount) for amount in _budgets(budgets)]
     written = draw_all(
         transfers, rates, output, order, chosen, groups, _names(leave_out) or (),
@@ -169,6 +161,17 @@ def draw(
     )  # fmt: skip
     for path in written:
         say(str(path))
+
+
+def _rates(**files: Path | None) -> dict[str, dict]:
+    """Name -> win rates by transfer, of the files that are given."""
+    from cai_keras.data.task_transfers import read_transfers, values_by_key
+
+    return {
+        name: values_by_key(read_transfers(file))
+        for name, file in files.items()
+        if file is not None
+    }
 
 
 def _show(answers: list[dict]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.metrics import adjusted_rand_score
 
-from cai_keras.data.task_transfers import SELF, Transfer
+from cai_keras.data.task_transfers import SELF, Transfer, values_by_key
 from cai_keras.reporting.record import Metric
 
 from .hierarchy import affinities, win_rates
@@ -107,14 +107,14 @@ def _policies(tables: Tables, largest: int, rng) -> dict[str, float]:
         for label, order in (("", largest), ("first_order_", 1)):
             best = solve(transfers, Question(budget, order))
             for kind in ("quality", "gain"):
-                mean = best.mean_of(_lookup(tables[kind]))
+                mean = best.mean_of(values_by_key(tables[kind]))
                 found[f"{label}{kind}_{name}_budget_percent"] = mean
     chance = [
         random_policy(transfers, Question(budgets["third"], largest), rng)
         for _ in range(RANDOM_POLICIES)
     ]
     for kind in ("quality", "gain"):
-        values = _lookup(tables[kind])
+        values = values_by_key(tables[kind])
         means = [policy.mean_of(values) for policy in chance]
         found[f"random_{kind}_third_budget_percent"] = float(np.mean(means))
     return found
@@ -122,7 +122,7 @@ def _policies(tables: Tables, largest: int, rng) -> dict[str, float]:
 
 def _query(tables: Tables, order: int, query: tuple[str, ...]) -> dict[str, float]:
     """Some tasks only, with three tenths as many networks and with as many."""
-    values = _lookup(tables["gain"])
+    values = values_by_key(tables["gain"])
     budgets = {"few": max(1, round(0.3 * len(query))), "all": len(query)}
     return {
         f"query_gain_{name}_networks_percent": solve(
@@ -178,7 +178,7 @@ def _rankings(tables: Tables, rng) -> dict[str, float]:
     The normalisation by pairs (AHP) should rank as a plain tournament does. Mean over
     targets; and the same for one in a random order.
     """
-    quality = _lookup(tables["quality"])
+    quality = values_by_key(tables["quality"])
     by_target: dict[str, list[Transfer]] = {}
     for transfer in tables["affinity"]:
         if not transfer.is_self:
@@ -200,7 +200,3 @@ def _spearman(first, second) -> float:
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
     return float(spearmanr(first, second).statistic)
-
-
-def _lookup(transfers: Sequence[Transfer]) -> dict[tuple, float]:
-    return {t.key: t.value for t in transfers}

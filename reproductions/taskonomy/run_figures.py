@@ -5,7 +5,7 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from cai_keras.data.task_transfers import SELF
+from cai_keras.data.task_transfers import SELF, values_by_key
 
 from . import drawings, published_figures
 from .evaluate import CLUSTERED
@@ -58,8 +58,5 @@ def _draw_taxonomies(tables, order: int, title: str) -> Figure:
 
 def _draw_budgets(tables, order: int, title: str) -> Figure:
     kinds = tables()
-    rates = {
-        name: {t.key: t.value for t in kinds[name.lower()]}
-        for name in ("Quality", "Gain")
-    }
+    rates = {name: values_by_key(kinds[name.lower()]) for name in ("Quality", "Gain")}
     return published_figures.budget_figure(kinds["affinity"], rates, order, title)

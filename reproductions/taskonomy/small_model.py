@@ -16,7 +16,7 @@ from cai_keras.layers.grouped_conv2d import GroupedConv2D
 from cai_keras.networks.residual_blocks import Convolutions
 
 from .model import CODE_CHANNELS
-from .tasks import Task
+from .tasks import CLASS, VECTOR, Task
 
 # A cell of the code answers for so many pixels of a map, squared.
 CELL = 4
@@ -69,7 +69,7 @@ def apply_readouts(codes, candidates: int, width: int, task: Task, name: str):
 
     side = codes.shape[1]
     x = ops.relu(convolve(codes, width, 3, "same", "hidden"))
-    if task.kind in ("vector", "class"):
+    if task.kind in (VECTOR, CLASS):
         x = convolve(x, task.size, side, "valid", "answer")
         return ops.reshape(x, (-1, candidates, task.size))
     x = convolve(x, CELL * CELL * task.size, 3, "same", "answer")
