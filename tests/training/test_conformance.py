@@ -30,6 +30,8 @@ OWN = (
 TOLERANCE = 1e-5
 # Of a hang: a dozen papers take minutes on two busy cores.
 LIMIT_SECONDS = 1800
+# pytest's own limit would end the set-up before.
+pytestmark = pytest.mark.timeout(LIMIT_SECONDS)
 
 
 class Runs:
