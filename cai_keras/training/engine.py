@@ -4,7 +4,7 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -257,15 +257,22 @@ class _Run:
         end = first + phase.steps
         self.reporter.start(title, end, self.done, phase.batch_size)
         train = self.recipe.train
+        if self.done == first:
+            self._call(phase.start)
         loop = PhaseLoop(phase, self.done - first, train, self.strategy)
         while self.done < end:
             self.profiler.at(self.done)
             steps = steps_until_event(self.done, end, train, self.profiler.stops)
             result = loop.run(steps, self.clock)
             self.done += result.steps
-            self._after_call(result, end)
+            self._after_call(result, end, phase.finish)
 
-    def _after_call(self, result, end: int) -> None:
+    def _call(self, hook: Callable[[], None] | None) -> None:
+        if hook is not None:
+            with self.strategy.scope():
+                hook()
+
+    def _after_call(self, result, end: int, finish) -> None:
         train = self.recipe.train
         if result.broken:
             self._fail_on(result)
@@ -273,6 +280,8 @@ class _Run:
         if self.done % train.log_every == 0 or self.done == end:
             self.log.scalars("train", self.done, result.losses)
         last = self.done == end
+        if last:
+            self._call(finish)
         # Before the checkpoint: a run that is killed in here makes both up for it.
         if not last and _due(self.done, train.evaluate_every) and self.is_chief:
             self._validate()

@@ -23,12 +23,19 @@ class Phase:
             resumed run equal to an undisturbed one.
         steps: optimiser steps.
         batch_size: examples in a global batch.
+        start: called before the first step and before any batch is asked for; again
+            if the run is stopped before its next checkpoint, so that it must give the
+            same from whatever was there.
+        finish: called after the last step; what it leaves in the learner's variables
+            is in the checkpoint that follows.
     """
 
     learner: Learner
     batches: Callable[[int], tf.data.Dataset]
     steps: int
     batch_size: int
+    start: Callable[[], None] | None = None
+    finish: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,17 @@ def batch_norm_layers(networks: Iterable[keras.Model]) -> Iterator[keras.layers.
 
 
 def state_of(experiment: Experiment) -> dict[str, keras.Variable]:
-    """Every variable that training reads or writes, by a stable name."""
-    return {
-        f"{number}/{name}": variable
-        for number, phase in enumerate(experiment.phases)
-        for name, variable in phase.learner.state().items()
-    }
+    """Every variable that training reads or writes, by a stable name.
+
+    One that several phases have goes by its name in the first.
+    """
+    found, known = {}, set()
+    for number, phase in enumerate(experiment.phases):
+        for name, variable in phase.learner.state().items():
+            if id(variable) not in known:
+                known.add(id(variable))
+                found[f"{number}/{name}"] = variable
+    return found
 
 
 def spread_seeds(strategy: tf.distribute.Strategy, state) -> None:

@@ -2,7 +2,7 @@
 
 from functools import cache, partial
 
-from cai_keras.errors import UsageError, choose
+from cai_keras.errors import choose
 from cai_keras.networks.residual_blocks import Convolutions
 from cai_keras.reporting.record import Metric
 from cai_keras.training.experiment import Experiment, Phase
@@ -23,6 +23,9 @@ from .grid import (
 )
 from .learner import TaskNetworks, Transfers
 from .model import build_paper_decoder, build_paper_encoder, build_paper_transfer
+from .photograph_grid import build_photograph_grid, phases_of
+from .photograph_tasks import PHOTOGRAPH_TASKS
+from .photographs import open_photographs
 from .tasks import TASKS
 
 
@@ -46,10 +49,7 @@ def build(recipe, seed: int) -> Experiment:
     if recipe.model.networks == "none":
         return _published(recipe, seed)
     if recipe.model.networks == "paper":
-        raise UsageError(
-            "taskonomy at the scale `paper`: its networks are not trained yet; "
-            "cai params taskonomy counts them"
-        )
+        return _photographs(recipe, seed)
     settings = recipe.data
     tasks = (*recipe.model.targets, *recipe.model.source_only)
     data, grid = load_scenes(settings, tasks), build_grid(recipe, seed)
@@ -63,6 +63,22 @@ def build(recipe, seed: int) -> Experiment:
     return Experiment(
         phases=tuple(_phases(recipe, seed, grid, codes, data)),
         evaluators={"test": test},
+        figures=run_figures.figures_of(tables, recipe, seed),
+        dataset=data.info,
+    )
+
+
+def _photographs(recipe, seed: int) -> Experiment:
+    """The grid at the paper's size, on its photographs."""
+    data = open_photographs(recipe.data)
+    grid = build_photograph_grid(recipe, data, seed)
+    tables = cache(grid.tables)
+    families = {name: task.family for name, task in PHOTOGRAPH_TASKS.items()}
+    return Experiment(
+        phases=tuple(phases_of(recipe, grid, seed)),
+        evaluators={
+            "test": lambda: _metrics(recipe, tables(), families, seed, data.info)
+        },
         figures=run_figures.figures_of(tables, recipe, seed),
         dataset=data.info,
     )
@@ -112,7 +128,7 @@ def _phases(recipe, seed: int, grid: Grid, codes: FrozenCodes, data: SceneData):
         learner = Transfers(named, rules(stage))
         beam = vars(recipe.model.beam)
         batches = CodeBatches(grid, codes, data, order, beam, small, seed)
-        yield Phase(learner, batches, steps[stage], small)
+        yield Phase(learner, batches, steps[stage], small, start=batches.choose)
 
 
 def _tables(recipe, grid: Grid, codes: FrozenCodes, data: SceneData):

@@ -143,7 +143,7 @@ class FrozenCodes:
         return self._kept[key]
 
     def _read_or_compute(self, key: str, scenes: Scenes) -> np.ndarray:
-        path = data_root() / "taskonomy_codes" / f"{key}.npy"
+        path = codes_folder() / f"{key}.npy"
         if path.is_file():
             return np.load(path)
         images = still_views(scenes.images, ["plain"])["plain"]
@@ -165,6 +165,17 @@ class FrozenCodes:
         return digest.hexdigest()[:32]
 
 
+def codes_folder() -> Path:
+    return data_root() / "taskonomy_codes"
+
+
+def keep_newest() -> None:
+    """Removes files of codes but the newest."""
+    files = codes_folder().glob("*.npy")
+    for old in sorted(files, key=lambda file: file.stat().st_mtime)[:-_KEPT_FILES]:
+        old.unlink(missing_ok=True)
+
+
 def _write(path: Path, codes: np.ndarray) -> None:
     """Whole or not at all: another run may be reading."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -175,17 +186,14 @@ def _write(path: Path, codes: np.ndarray) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    files = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
-    for old in files[:-_KEPT_FILES]:
-        old.unlink(missing_ok=True)
+    keep_newest()
 
 
 @dataclass(frozen=True)
 class CodeBatches:
     """Batches of codes for transfers of one order.
 
-    The codes are computed, and the candidates of higher orders chosen, when batches are
-    asked for, which is when the stage begins.
+    The codes are computed when batches are asked for, which is when the stage begins.
     """
 
     grid: Grid
@@ -200,8 +208,6 @@ class CodeBatches:
         self, first_step: int, rows: range | None = None, stride: int = 1
     ) -> tf.data.Dataset:
         """Batches {"codes", "targets"}; the arguments are `StepBatches`'s."""
-        if self.order > 1:
-            self.choose()
         scenes = self.data.transfer
         codes = tf.constant(self.codes.of(scenes))
         targets = {
@@ -220,7 +226,12 @@ class CodeBatches:
         return StepBatches(make, self.batch_size)(first_step, rows, stride)
 
     def choose(self) -> None:
-        """Combinations of the sources that transfer best, one by one."""
+        """Combinations of the sources that transfer best, one by one.
+
+        To be called before the stage; there is nothing to choose for single sources.
+        """
+        if self.order == 1:
+            return
         for target, network in self.grid.transfers[self.order].items():
             losses = transfer_losses(
                 self.grid, 1, target, self.codes, self.data.ranking

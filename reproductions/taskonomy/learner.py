@@ -8,7 +8,15 @@ from .tasks import TASKS, losses_of
 
 
 class _Stage(Learner):
-    """A stage of the grid: its networks are called `<stage>_<task>`."""
+    """A stage of the grid: its networks are called `<stage>_<task>`.
+
+    Args:
+        dictionary: name -> task; those of rendered scenes by default.
+    """
+
+    def __init__(self, networks, optimizers, dictionary=TASKS, **kwargs):
+        super().__init__(networks, optimizers, **kwargs)
+        self.dictionary = dict(dictionary)
 
     def tasks(self) -> dict[str, str]:
         """Name of a network -> name of its task."""
@@ -34,10 +42,10 @@ class TaskNetworks(_Stage):
     def losses(self, batch):
         found = {}
         for name, task in self.tasks().items():
-            view = batch["views"][TASKS[task].view]
+            asked = self.dictionary[task]
+            view = batch["views"][asked.view]
             answers = self.networks[name](view, training=True)["answers"]
-            wrong = losses_of(TASKS[task], batch["targets"][task], answers)
-            found[task] = wrong[:, 0]
+            found[task] = losses_of(asked, batch["targets"][task], answers)[:, 0]
         return found
 
 
@@ -65,6 +73,6 @@ class Transfers(_Stage):
         found = {}
         for name, task in self.tasks().items():
             answers = self.networks[name](batch["codes"], training=True)
-            wrong = losses_of(TASKS[task], batch["targets"][task], answers)
+            wrong = losses_of(self.dictionary[task], batch["targets"][task], answers)
             found[task] = ops.mean(wrong, axis=1)
         return found

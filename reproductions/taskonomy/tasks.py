@@ -13,6 +13,7 @@ from keras import losses, ops
 
 # What a network answers with.
 MAP, LABELS, VECTOR, CLASS = "map", "labels", "vector", "class"
+SHARES = "shares"  # of classes, which sum to 1
 # Figure 14's families of tasks.
 TWO_D, THREE_D, SEMANTIC, LAYOUT = "2d", "3d", "semantic", "layout"
 
@@ -26,7 +27,10 @@ class Task:
         kind: what the answer is.
         size: channels of a map, classes, or numbers.
         target: scene's features, as arrays (n, ...) -> target.
-        view: what the network looks at: `plain`, or another view of `data.VIEWS`.
+        view: what the network looks at: `plain`, or another of `data.view_of`.
+        is_absolute: errors count as they are, not squared.
+        is_masked: a map's last channel of the target, 1 or 0, says which pixels count;
+            of labels those that are not negative do.
     """
 
     family: str
@@ -34,6 +38,8 @@ class Task:
     size: int
     target: Callable[[dict], np.ndarray]
     view: str = "plain"
+    is_absolute: bool = False
+    is_masked: bool = False
 
     @property
     def is_numbers(self) -> bool:
@@ -92,7 +98,8 @@ TASKS = {
 def losses_of(task: Task, target, answers):
     """How wrong each of several answers is, for each example.
 
-    Mean squared error of standardised numbers, or cross-entropy in nats.
+    Mean squared (or absolute) error of numbers, or cross-entropy in nats, over what
+    counts; 0 where nothing does.
 
     Args:
         target: of `Task.target`, (batch, ...).
@@ -102,13 +109,25 @@ def losses_of(task: Task, target, answers):
     """
     answers = ops.cast(answers, "float32")
     target = ops.expand_dims(ops.convert_to_tensor(target), 1)
+    counts = None
     if task.is_numbers:
-        errors = ops.square(answers - ops.cast(target, "float32"))
+        if task.is_masked:
+            target, counts = target[..., :-1], target[..., -1:]
+        errors = answers - ops.cast(target, "float32")
+        errors = ops.abs(errors) if task.is_absolute else ops.square(errors)
+    elif task.kind == SHARES:
+        errors = -ops.sum(target * ops.log_softmax(answers, axis=-1), axis=-1)
     else:
+        if task.is_masked:
+            counts = target >= 0
         shape = ops.shape(answers)[:-1]
-        labels = ops.broadcast_to(ops.cast(target, "int32"), shape)
+        labels = ops.broadcast_to(ops.maximum(ops.cast(target, "int32"), 0), shape)
         errors = losses.sparse_categorical_crossentropy(
             labels, answers, from_logits=True
         )
     axes = tuple(range(2, len(errors.shape)))
-    return ops.mean(errors, axis=axes) if axes else errors
+    if counts is None:
+        return ops.mean(errors, axis=axes) if axes else errors
+    counts = ops.broadcast_to(ops.cast(counts, "float32"), ops.shape(errors))
+    total = ops.sum(counts, axis=axes)
+    return ops.sum(counts * errors, axis=axes) / ops.maximum(total, 1.0)

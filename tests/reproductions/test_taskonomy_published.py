@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cai_keras.data.task_transfers import (
     damaged_targets,
@@ -123,3 +124,32 @@ def test_the_tree_keeps_3d_tasks_and_semantic_tasks_together(published):
     }  # fmt: skip
     assert three_dimensional in groups
     assert {"class_1000", "class_places", "segmentsemantic_rb"} in groups
+
+
+# Where the printed matrix and its colours lie in the picture, in pixels.
+_LEFT, _TOP, _RIGHT, _BOTTOM = 919.3, 38.0, 1540.5, 524.5
+_SCALE_ROWS, _SCALE_COLUMNS = slice(115, 444), slice(1584, 1592)
+
+
+def test_the_matrix_is_the_one_that_was_printed(published, real_data):
+    path = real_data / "taskonomy" / "affinity_pre_post_AHP.jpg"
+    if not path.is_file():
+        pytest.skip(f"{path}: fetch data/assets of github.com/StanfordVL/taskonomy")
+    pixels = np.asarray(Image.open(path).convert("RGB"), float)
+    ours = affinity_matrix(published("all_affinities_16k")).dissimilarities()
+    colours = pixels[_SCALE_ROWS, _SCALE_COLUMNS].mean(axis=1)
+    levels = np.linspace(1, 0, len(colours))
+    height = (_BOTTOM - _TOP) / ours.shape[0]
+    width = (_RIGHT - _LEFT) / ours.shape[1]
+
+    def printed(row, column):
+        y, x = int(_TOP + (row + 0.5) * height), int(_LEFT + (column + 0.5) * width)
+        colour = pixels[y - 4 : y + 5, x - 4 : x + 5].mean(axis=(0, 1))
+        return levels[np.square(colours - colour).sum(axis=1).argmin()]
+
+    theirs = np.array([printed(*place) for place in np.ndindex(ours.shape)])
+
+    assert ours.shape == (22, 28)
+    # What differs is the column of own networks, of files newer than the picture.
+    assert np.corrcoef(ours.ravel(), theirs)[0, 1] == pytest.approx(0.981, abs=2e-3)
+    assert np.abs(ours.ravel() - theirs).mean() == pytest.approx(0.028, abs=2e-3)

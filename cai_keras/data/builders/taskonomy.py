@@ -56,11 +56,14 @@ class Taskonomy(tfds.core.GeneratorBasedBuilder):
     An example is one view of one point of a building; a view of which an annotation is
     missing is left out. Maps are kept as they are stored. class_object and class_scene:
     float32, distilled from classifiers. vanishing_points: float32 (9,), three points of
-    the Gaussian sphere, x, y and z one behind the other.
+    the Gaussian sphere, x, y and z one behind the other. Stored for random access.
     """
 
     VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = FIX
+
+    def __init__(self, **options):
+        super().__init__(**{"file_format": "array_record", **options})
 
     def _info(self) -> tfds.core.DatasetInfo:
         maps = {
