@@ -147,19 +147,26 @@ def draw(
 ) -> None:
     """The affinity matrix, the tree of tasks, taxonomies, and Quality and Gain."""
     from cai_keras.data.task_transfers import read_transfers
+    from cai_keras.reporting.atomic import write_atomic
+    from cai_keras.reporting.pictures import png_bytes
 
-    from .published_figures import draw_all
+    from .run_figures import FIGURES, Shown
 
     transfers = read_transfers(affinities)
     if not keep_damaged:
         _refuse_damaged(affinities, transfers, None)
     rates = _rates(Quality=quality, Gain=gain)
     chosen = [int(amount) for amount in _budgets(budgets)]
-    written = draw_all(
-        transfers, rates, output, order, chosen, groups, _names(leave_out) or (),
+    shown = Shown(
+        transfers, rates, order, chosen, groups, _names(leave_out) or (),
         affinities.stem,
     )  # fmt: skip
-    for path in written:
+    names = [name for name in FIGURES if rates or name != "budgets"]
+    # All are drawn before the first is written.
+    pictures = {name: png_bytes(FIGURES[name](shown)) for name in names}
+    for name, png in pictures.items():
+        path = output / f"{name}.png"
+        write_atomic(path, png)
         say(str(path))
 
 

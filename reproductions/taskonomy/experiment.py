@@ -9,7 +9,7 @@ from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.optimizers import make_rules
 from cai_keras.training.stages import divide_steps
 
-from . import evaluate, run_figures
+from . import evaluate
 from .data import SceneData, load_scenes, load_tables, scene_batches
 from .families import FAMILIES, SCENE_FAMILIES
 from .grid import (
@@ -26,6 +26,7 @@ from .model import build_paper_decoder, build_paper_encoder, build_paper_transfe
 from .photograph_grid import build_photograph_grid, phases_of
 from .photograph_tasks import PHOTOGRAPH_TASKS
 from .photographs import open_photographs
+from .run_figures import figures_of_run
 from .tasks import TASKS
 
 
@@ -63,7 +64,7 @@ def build(recipe, seed: int) -> Experiment:
     return Experiment(
         phases=tuple(_phases(recipe, seed, grid, codes, data)),
         evaluators={"test": test},
-        figures=run_figures.figures_of(tables, recipe, seed),
+        figures=figures_of_run(tables, recipe, seed),
         dataset=data.info,
     )
 
@@ -79,7 +80,7 @@ def _photographs(recipe, seed: int) -> Experiment:
         evaluators={
             "test": lambda: _metrics(recipe, tables(), families, seed, data.info)
         },
-        figures=run_figures.figures_of(tables, recipe, seed),
+        figures=figures_of_run(tables, recipe, seed),
         dataset=data.info,
     )
 
@@ -90,7 +91,7 @@ def _published(recipe, seed: int) -> Experiment:
     return Experiment(
         phases=(),
         evaluators={"test": partial(_metrics, recipe, tables, FAMILIES, seed, info)},
-        figures=run_figures.figures_of(lambda: tables, recipe, seed),
+        figures=figures_of_run(lambda: tables, recipe, seed),
         dataset=info,
     )
 

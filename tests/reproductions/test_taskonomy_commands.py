@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cai_keras.cli import main as command_line
-from reproductions.taskonomy import published_figures
+from reproductions.taskonomy import run_figures
 
 AFFINITIES = {
     "self__a": 0.5, "b__a": 0.3, "c__a": 0.2,
@@ -150,7 +150,7 @@ def test_a_damaged_file_ends_with_code_1(cai, tmp_path):
 
 
 def test_figures_are_drawn_into_a_folder(cai, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(published_figures, "_RANDOM_POLICIES", 5)
+    monkeypatch.setattr(run_figures, "RANDOM_POLICIES", 5)
     own = {f"{task}__{task}": 0.1 for task in "abc"}
     path = files("a", AFFINITIES | own)
     code, out, _ = cai(
@@ -158,7 +158,7 @@ def test_figures_are_drawn_into_a_folder(cai, files, tmp_path, monkeypatch):
         "--budgets", "1,2", "--groups", 2, "--order", 2, "--output", tmp_path / "f",
     )  # fmt: skip
 
-    names = ["matrix", "tree", "taxonomies", "budgets"]
+    names = ["affinities", "task_tree", "taxonomies", "budgets"]
     assert code == 0
     assert out.split() == [str(tmp_path / "f" / f"{name}.png") for name in names]
     for line in out.split():
