@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy.cluster.hierarchy import dendrogram
 
 from cai_keras.reporting.style import COLOURS, MUTED, figure_style
@@ -132,6 +133,7 @@ def draw_budgets(
                 axis.plot(budgets, values, marker="o", ms=3, label=name,
                           color=COLOURS[number])  # fmt: skip
             axis.set_xlabel("budget: networks trained")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
             axis.set_ylabel(f"{metric}: win rate, percent")
             axis.set_ylim(0, 100)
         axes[0][0].legend(fontsize=8)
