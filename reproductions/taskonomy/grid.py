@@ -59,17 +59,21 @@ class Grid:
 
     def encoders(self) -> dict[str, keras.Model]:
         """Source -> encoder."""
-        found = {
-            task: network.get_layer("encoder")
-            for task, network in self.specific.items()
-        }
-        return {**found, RANDOM: self.random}
+        return encoders_of(self.specific, self.random)
 
     def candidates(self, order: int, target: str) -> list[tuple[str, ...]]:
         """The sources of each transfer, as its network has them chosen."""
         choice = self.transfers[order][target].get_layer("choice").choice
         names = [self.sources[n] for n in keras.ops.convert_to_numpy(choice)]
         return [tuple(names[n : n + order]) for n in range(0, len(names), order)]
+
+
+def encoders_of(
+    specific: Mapping[str, keras.Model], random: keras.Model
+) -> dict[str, keras.Model]:
+    """Source -> encoder, those of task networks first."""
+    found = {task: network.get_layer("encoder") for task, network in specific.items()}
+    return {**found, RANDOM: random}
 
 
 def build_grid(recipe, seed: int) -> Grid:

@@ -20,7 +20,13 @@ from cai_keras.training.optimizers import make_rules
 from cai_keras.training.stages import divide_steps
 
 from . import evaluate
-from .grid import ORDERS, RANDOM, candidate_count, combinations_of_best
+from .grid import (
+    ORDERS,
+    RANDOM,
+    candidate_count,
+    combinations_of_best,
+    encoders_of,
+)
 from .learner import TaskNetworks
 from .model import build_paper_encoder
 from .photograph_codes import CodedBatches, PhotographCodes
@@ -131,11 +137,7 @@ class PhotographGrid:
     batch_size: int
 
     def encoders(self) -> dict[str, keras.Model]:
-        found = {
-            task: network.get_layer("encoder")
-            for task, network in self.specific.items()
-        }
-        return {**found, RANDOM: self.random}
+        return encoders_of(self.specific, self.random)
 
     def choose(self, order: int, target: str, beam: int) -> None:
         """Combinations of the sources that transfer best, one by one."""
