@@ -16,6 +16,8 @@ def apply_vgg_blocks(
     blocks: Sequence[int],
     filters: Sequence[int] = FILTERS,
     pooling: Callable = layers.MaxPooling2D,
+    kernel_size: int = 3,
+    norm: Callable | None = None,
 ):
     """Convolutions with bias and ReLU, and a pooling that halves, for each block.
 
@@ -23,13 +25,31 @@ def apply_vgg_blocks(
         blocks: number of convolutions in each.
         filters: of each block.
         pooling: `MaxPooling2D`, or `AveragePooling2D` as Gatys et al. 2016 prefer.
+        norm: name -> normalisation layer between each convolution, which then has no
+            bias, and its ReLU; `fold_batch_norm` takes them out again.
     """
     for block, (count, width) in enumerate(zip(blocks, filters, strict=True), start=1):
         for index in range(1, count + 1):
-            name = f"block{block}_conv{index}"
-            x = layers.Conv2D(width, 3, padding="same", activation="relu", name=name)(x)
+            x = _apply_convolution(x, width, kernel_size, norm, f"block{block}", index)
         x = pooling(2, name=f"block{block}_pool")(x)
     return x
+
+
+def _apply_convolution(x, width: int, kernel_size: int, norm, block: str, index: int):
+    name = f"{block}_conv{index}"
+    if norm is None:
+        return layers.Conv2D(
+            width, kernel_size, padding="same", activation="relu", name=name
+        )(x)
+    x = layers.Conv2D(
+        width,
+        kernel_size,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+    return layers.ReLU(name=f"{block}_relu{index}")(norm(name=f"{block}_norm{index}")(x))
 
 
 def build_vgg(
