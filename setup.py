@@ -20,6 +20,7 @@ setup(
         "reproductions": ["*/config.yaml", "*/README.md"],
         "cai_keras.cli": ["templates/*.template"],
         "cai_keras.reporting": ["templates/*"],
+        "cai_keras.networks": ["weights/*"],
     },
     install_requires=[
         "tensorflow>=2.20,<2.22",
@@ -28,6 +29,7 @@ setup(
         "importlib_resources>=6",  # tensorflow-datasets imports it undeclared
         "tensorboard>=2.20",
         "pyyaml>=6",
+        "h5py>=3",
         "numpy>=2",
         "scipy>=1.14",
         "pydantic>=2.10",

@@ -226,10 +226,15 @@ def _less_channel_mean(train: LabelledImages) -> Callable:
     return lambda pixels: pixels - mean
 
 
-def _by_channel_moments(train: LabelledImages) -> Callable:
+def channel_moments(train: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each channel over all pixels, for pixels in [0, 1]."""
     mean = train.images.mean(axis=(0, 1, 2), dtype=np.float64) / 255
     deviation = train.images.std(axis=(0, 1, 2), dtype=np.float64) / 255
-    mean, deviation = mean.astype(np.float32), deviation.astype(np.float32)
+    return mean.astype(np.float32), deviation.astype(np.float32)
+
+
+def _by_channel_moments(train: LabelledImages) -> Callable:
+    mean, deviation = channel_moments(train)
     return lambda pixels: (pixels - mean) / deviation
 
 

@@ -65,7 +65,7 @@ def give_unit_mean_activations(network: keras.Model, images: np.ndarray) -> None
 
 
 def _mean_activations(network, hidden: Sequence, images) -> Mapping[str, np.ndarray]:
-    outputs = keras.Model(network.inputs, [layer.output for layer in hidden])
+    outputs = keras.Model(network.input, [layer.output for layer in hidden])
     found = [np.zeros(layer.filters) for layer in hidden]
     for image in images:  # one at a time: pictures can be large
         for sums, maps in zip(found, outputs(image[None]), strict=True):

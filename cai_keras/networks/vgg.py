@@ -49,7 +49,9 @@ def _apply_convolution(x, width: int, kernel_size: int, norm, block: str, index:
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    return layers.ReLU(name=f"{block}_relu{index}")(norm(name=f"{block}_norm{index}")(x))
+    return layers.ReLU(name=f"{block}_relu{index}")(
+        norm(name=f"{block}_norm{index}")(x)
+    )
 
 
 def build_vgg(

@@ -23,8 +23,6 @@ def build(recipe, seed: int) -> Experiment:
     learner = Classifier({"classifier": network}, rules)
     return Experiment(
         phases=(Phase(learner, task.batches, steps, recipe.data.batch_size),),
-        evaluators=classification_evaluators(
-            network, task, recipe.evaluate.batch_size
-        ),
+        evaluators=classification_evaluators(network, task, recipe.evaluate.batch_size),
         dataset=task.info,
     )

@@ -21,6 +21,7 @@ from cai_keras.layers.bilinear_deconvolution import BilinearDeconvolution
 from cai_keras.layers.bilinear_resize import BilinearResize
 from cai_keras.layers.channel_choice import ChannelChoice
 from cai_keras.layers.grouped_conv2d import GroupedConv2D
+from cai_keras.layers.image_preparation import ImagePreparation
 from cai_keras.layers.local_response_normalization import LocalResponseNormalization
 from cai_keras.layers.mask_gate import GATES, MaskGate
 from cai_keras.layers.non_local import PAIRWISE_FORMS, NonLocal
@@ -76,6 +77,11 @@ TABLE = {
         BatchNormalization, {"momentum": 0.9, "epsilon": 1e-3}, ((6, 3),)
     ),
     "channel_choice": Row(ChannelChoice, {"count": 4, "size": 2}, ((2, 3, 3, 6),)),
+    "image_preparation": Row(
+        ImagePreparation,
+        {"mean": [0.1, 0.2], "deviation": [0.5, 2.0], "reverse_channels": True},
+        ((2, 3, 3, 2),),
+    ),
     "grouped_conv2d": Row(
         GroupedConv2D, {"filters": 6, "kernel_size": 3, "groups": 2}, ((2, 5, 5, 4),)
     ),
