@@ -121,7 +121,9 @@ def test_the_library_examples_about_networks_run():
         printed += result.stdout.splitlines()
     # The receptive fields are Table 1 of Yu and Koltun 2016.
     assert printed == [
-        "232.3 million multiply-adds", "True", "[3, 5, 9, 17, 33, 65, 67, 67]", "67",
+        "232.3 million multiply-adds", "True",
+        "{'conv1_1': (1, 96, 128, 32), 'conv4_2': (1, 12, 16, 256)}",
+        "[3, 5, 9, 17, 33, 65, 67, 67]", "67",
     ]  # fmt: skip
 
 

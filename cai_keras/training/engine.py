@@ -265,14 +265,14 @@ class _Run:
             steps = steps_until_event(self.done, end, train, self.profiler.stops)
             result = loop.run(steps, self.clock)
             self.done += result.steps
-            self._after_call(result, end, phase.finish)
+            self._after_call(result, end, phase)
 
     def _call(self, hook: Callable[[], None] | None) -> None:
         if hook is not None:
             with self.strategy.scope():
                 hook()
 
-    def _after_call(self, result, end: int, finish) -> None:
+    def _after_call(self, result, end: int, phase: Phase) -> None:
         train = self.recipe.train
         if result.broken:
             self._fail_on(result)
@@ -281,12 +281,13 @@ class _Run:
             self.log.scalars("train", self.done, result.losses)
         last = self.done == end
         if last:
-            self._call(finish)
+            self._call(phase.finish)
         # Before the checkpoint: a run that is killed in here makes both up for it.
         if not last and _due(self.done, train.evaluate_every) and self.is_chief:
             self._validate()
         self._hear_signals()
-        if last or self.stopping or _due(self.done, train.checkpoint_every):
+        asked = self.stopping or _due(self.done, train.checkpoint_every)
+        if last or (asked and not phase.is_whole):
             self._save()
         self._raise_if_asked()
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from cai_keras.data.loaded import LoadedData
 from cai_keras.reporting.projector import Embeddings
 from cai_keras.reporting.record import Metric
+from cai_keras.training.lbfgs import minimises_whole_phase
 from cai_keras.training.learner import Learner
 
 
@@ -36,6 +37,11 @@ class Phase:
     batch_size: int
     start: Callable[[], None] | None = None
     finish: Callable[[], None] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """It has no checkpoints between its first and its last step."""
+        return minimises_whole_phase(self.learner)
 
 
 @dataclass(frozen=True)

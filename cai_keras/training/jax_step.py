@@ -92,6 +92,17 @@ def gradients(
     return {name: other[name] for name in names}, found
 
 
+def compiled(function: Callable, variables: Sequence[keras.Variable]) -> Callable:
+    """`function`, which may call `gradients`, as one program; it reads `variables`."""
+
+    def traced(values, *arguments):
+        with Trace(variables, values):
+            return function(*arguments)
+
+    program = jax.jit(traced)
+    return lambda *arguments: program([v.value for v in variables], *arguments)
+
+
 def sum_over_replicas(gradients: Sequence[Any]) -> list:
     return list(gradients)
 

@@ -13,12 +13,14 @@ from keras.optimizers.schedules import (
     PolynomialDecay,
 )
 
+from cai_keras.training.lbfgs import WholePhaseLbfgs
 from cai_keras.training.schedules import Hold, WarmUp
 from cai_keras.training.settings import (
     Adam,
     Constant,
     Cosine,
     Exponential,
+    Lbfgs,
     Linear,
     OptimizerSettings,
     Piecewise,
@@ -77,6 +79,8 @@ def make_optimizer(
         total_steps: the optimizer's own steps, which a schedule without boundaries
             spans.
     """
+    if isinstance(settings, Lbfgs):
+        return WholePhaseLbfgs(settings.memory)
     decay = _decay_of_kind("decoupled", settings)
     optimizer = _make_without_exclusions(
         settings,

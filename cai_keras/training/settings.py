@@ -193,7 +193,22 @@ class RmsProp(_Optimizer):
     centered: bool
 
 
-OptimizerSettings = Annotated[Sgd | Adam | RmsProp, Field(discriminator="name")]
+class Lbfgs(Strict):
+    """A whole phase is one minimisation by SciPy's L-BFGS-B; see `lbfgs.py`.
+
+    A step is one evaluation of the objective and its gradient.
+
+    Attributes:
+        memory: pairs of steps and changes of the gradient that stand for the Hessian.
+    """
+
+    name: Literal["lbfgs"]
+    memory: Positive
+    every: Literal[1] = 1
+    weight_decay: None = None
+
+
+OptimizerSettings = Annotated[Sgd | Adam | RmsProp | Lbfgs, Field(discriminator="name")]
 
 
 class Ema(Strict):

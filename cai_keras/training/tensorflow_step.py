@@ -47,6 +47,11 @@ def gradients(
     return other, found
 
 
+def compiled(function: Callable, variables: Sequence[keras.Variable]) -> Callable:
+    """`function`, which may call `gradients`, as one graph; it reads `variables`."""
+    return tf.function(function, autograph=False)
+
+
 def sum_over_replicas(gradients: Sequence[Any]) -> list:
     """Every replica gets the sum; a missing gradient stays None."""
     if num_replicas() == 1:

@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from cai_keras.data.service import ServedBatches
 from cai_keras.data.step_batches import StepBatches
-from cai_keras.errors import CaiError, RunError
+from cai_keras.errors import CaiError, RunError, UsageError
 from cai_keras.training.distribution import distribute_batches
 from cai_keras.training.experiment import Phase
 from cai_keras.training.failures import WriteError, one_line, writing
+from cai_keras.training.lbfgs_loop import LbfgsLoop
 from cai_keras.training.loop_result import CallResult
 from cai_keras.training.settings import TrainSettings
 
@@ -203,6 +204,10 @@ def _stop_profile() -> None:
 
 
 def _compile(phase: Phase, dataset, train: TrainSettings, strategy):
+    if phase.is_whole:
+        if strategy.num_replicas_in_sync > 1:
+            raise UsageError("optimizer lbfgs: needs one replica; use --strategy one")
+        return LbfgsLoop(phase.learner, phase.batch_size, train.check_finite)
     if keras.backend.backend() == "jax":
         from cai_keras.training.jax_loop import JaxStepLoop
 

@@ -72,10 +72,12 @@ def _apply(learner, update: "Update", parts: list["Batch"], global_batch) -> dic
     variables = learner.trainable_variables_of(update)
     terms, gradients = None, None
     for part in parts:
-        objective = partial(
-            _objective, learner, update, part, global_batch, shares=len(parts)
+        part_objective = partial(
+            objective, learner, update, part, global_batch, shares=len(parts)
         )
-        new_terms, new = step.gradients(objective, variables, after=gradients or ())
+        new_terms, new = step.gradients(
+            part_objective, variables, after=gradients or ()
+        )
         if terms is None:
             terms, gradients = new_terms, new
         else:
@@ -86,8 +88,12 @@ def _apply(learner, update: "Update", parts: list["Batch"], global_batch) -> dic
     return terms
 
 
-def _objective(learner, update: "Update", batch, global_batch, shares: int):
-    """What is differentiated, and its terms, for one micro-batch of one replica."""
+def objective(learner, update: "Update", batch, global_batch, shares: int):
+    """What is differentiated, and its terms, for one micro-batch of one replica.
+
+    Args:
+        shares: micro-batches of the step.
+    """
     losses = update.losses(batch)
     terms = {name: global_mean(v, global_batch) for name, v in losses.items()}
     total = sum(update.weights.get(name, 1.0) * v for name, v in terms.items())
