@@ -11,6 +11,8 @@ from cai_keras.cli.framework import load_tensorflow
 from cai_keras.cli.output import say
 from cai_keras.errors import DataError, UsageError, choose
 
+_LONGEST_TEXT = 20  # characters that fit over a column
+
 
 def sheet(
     spec: Annotated[str, typer.Argument(help="Such as embedded:scenes or tfds:X.")],
@@ -69,10 +71,12 @@ def _pictures(rows: list[dict[str, Any]], order: list[str]):
 
 
 def _caption(features: Any, row: dict[str, Any]) -> str:
-    """A line for each label and each whole number of an example."""
+    """A line for each label, whole number and short text of an example."""
     lines = []
     for name, value in row.items():
-        if np.shape(value) == () and np.asarray(value).dtype.kind in "ui":
+        if isinstance(value, bytes) and len(value) <= _LONGEST_TEXT:
+            lines.append(value.decode("utf-8", "replace"))
+        elif np.shape(value) == () and np.asarray(value).dtype.kind in "ui":
             names = getattr(features[name], "int2str", None)
             lines.append(names(int(value)) if names else f"{name} {value}")
     return "\n".join(lines)

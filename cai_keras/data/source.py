@@ -31,6 +31,7 @@ from cai_keras.data.builders.cells import Cells
 from cai_keras.data.builders.context_scenes import ContextScenes
 from cai_keras.data.builders.digits import Digits
 from cai_keras.data.builders.glyphs import Glyphs
+from cai_keras.data.builders.pictures import Pictures
 from cai_keras.data.builders.scenes import Scenes
 from cai_keras.data.builders.shapes import Shapes
 from cai_keras.data.builders.task_tournament import TaskTournament
@@ -44,6 +45,7 @@ EMBEDDED = {
     "context_scenes": ContextScenes,
     "digits": Digits,
     "glyphs": Glyphs,
+    "pictures": Pictures,
     "scenes": Scenes,
     "shapes": Shapes,
     "task_tournament": TaskTournament,

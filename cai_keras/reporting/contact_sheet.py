@@ -51,7 +51,7 @@ def draw_contact_sheet(
             axes.text(left + label - 0.12, y + 0.5, text, **place)
             for column, picture in enumerate(pictures):
                 x = left + label + column * (1 + _GAP)
-                extent = (x, x + 1, y + 1, y)
+                extent = _centred(picture.shape, x, y)
                 axes.imshow(picture, extent=extent, interpolation="nearest", zorder=2)
                 if row == 0 and captions:
                     style = {"ha": "center", "va": "bottom", "fontsize": 5}
@@ -59,6 +59,13 @@ def draw_contact_sheet(
         # imshow narrows them to its last picture.
         axes.set(xlim=(0, width), ylim=(height, -top))
     return figure
+
+
+def _centred(shape: tuple[int, ...], x: float, y: float) -> tuple[float, ...]:
+    """(left, right, bottom, top) of a picture of any aspect in the cell at (x, y)."""
+    height, width = (length / max(shape[:2]) for length in shape[:2])
+    left, top = x + (1 - width) / 2, y + (1 - height) / 2
+    return left, left + width, top + height, top
 
 
 def _usual_colouring(image: np.ndarray) -> str:

@@ -18,6 +18,7 @@ from cai_keras.data.builders.facade_labels import FacadeLabels
 from cai_keras.data.builders.idx_images import IdxImages
 from cai_keras.data.builders.omniglot_drawings import OmniglotDrawings
 from cai_keras.data.builders.omniglot_one_shot import OmniglotOneShot
+from cai_keras.data.builders.pictures import Pictures
 from cai_keras.data.builders.voc_segmentation import VocSegmentation
 
 pytest.importorskip("dill", reason="tfds.testing's test case imports dill")
@@ -49,7 +50,8 @@ def _tiny_archives(tmp_path_factory):
     write_voc(folder)
     for case in (
         Cifar10JpegCase, ContextScenesCase, DigitsCase, GlyphsCase, IdxImagesCase,
-        OmniglotDrawingsCase, OmniglotOneShotCase, ShapesCase, VocSegmentationCase,
+        OmniglotDrawingsCase, OmniglotOneShotCase, PicturesCase, ShapesCase,
+        VocSegmentationCase,
     ):  # fmt: skip
         case.EXAMPLE_DIR = str(folder)
     # Its archives have the names of CIFAR-10's.
@@ -95,6 +97,11 @@ class Cifar10JpegCase(tfds.testing.DatasetBuilderTestCase):
 class IdxImagesCase(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = IdxImages
     SPLITS = {"train": 2, "test": 2}  # noqa: RUF012
+
+
+class PicturesCase(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = Pictures
+    SPLITS = {"content": 7, "styles": 5}  # noqa: RUF012
 
 
 class ShapesCase(tfds.testing.DatasetBuilderTestCase):
