@@ -22,6 +22,7 @@ from cai_keras.layers.bilinear_resize import BilinearResize
 from cai_keras.layers.channel_choice import ChannelChoice
 from cai_keras.layers.grouped_conv2d import GroupedConv2D
 from cai_keras.layers.image_preparation import ImagePreparation
+from cai_keras.layers.learned_pictures import LearnedPictures
 from cai_keras.layers.local_response_normalization import LocalResponseNormalization
 from cai_keras.layers.mask_gate import GATES, MaskGate
 from cai_keras.layers.non_local import PAIRWISE_FORMS, NonLocal
@@ -37,17 +38,23 @@ from cai_keras.layers.weighted_l1_similarity import WeightedL1Similarity
 
 @dataclass(frozen=True)
 class Row:
-    """One way to use a layer; several shapes are passed as one list of inputs."""
+    """One way to use a layer; several shapes are passed as one list of inputs.
+
+    Inputs are real numbers, or whole ones from 0 to below `numbers`.
+    """
 
     layer: type
     arguments: dict
     shapes: tuple[tuple[int, ...], ...]
+    numbers: int | None = None
 
     def make(self, **more):
         return self.layer(**self.arguments, **more)
 
     def inputs(self, seed=0):
         rng = np.random.default_rng(seed)
+        if self.numbers is not None:
+            return rng.integers(self.numbers, size=self.shapes[0], dtype="int32")
         arrays = [rng.normal(size=s).astype("float32") for s in self.shapes]
         return arrays if len(arrays) > 1 else arrays[0]
 
@@ -81,6 +88,9 @@ TABLE = {
         ImagePreparation,
         {"mean": [0.1, 0.2], "deviation": [0.5, 2.0], "reverse_channels": True},
         ((2, 3, 3, 2),),
+    ),
+    "learned_pictures": Row(
+        LearnedPictures, {"count": 3, "height": 2, "width": 4}, ((5,),), numbers=3
     ),
     "grouped_conv2d": Row(
         GroupedConv2D, {"filters": 6, "kernel_size": 3, "groups": 2}, ((2, 5, 5, 4),)
@@ -183,7 +193,10 @@ def test_a_layer_made_from_its_config_gives_equal_outputs(row):
 
 @every_layer
 def test_a_saved_model_loads_in_safe_mode_with_equal_outputs(row, tmp_path):
-    inputs = [keras.Input(shape[1:], batch_size=shape[0]) for shape in row.shapes]
+    dtype = "float32" if row.numbers is None else "int32"
+    inputs = [
+        keras.Input(shape[1:], batch_size=shape[0], dtype=dtype) for shape in row.shapes
+    ]
     one_or_all = inputs if len(inputs) > 1 else inputs[0]
     model = keras.Model(one_or_all, row.make()(one_or_all))
     expected = ops.convert_to_numpy(model(row.inputs()))
