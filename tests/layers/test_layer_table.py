@@ -27,6 +27,7 @@ from cai_keras.layers.local_response_normalization import LocalResponseNormaliza
 from cai_keras.layers.mask_gate import GATES, MaskGate
 from cai_keras.layers.non_local import PAIRWISE_FORMS, NonLocal
 from cai_keras.layers.position_attention import POSITIONS, PositionAttention
+from cai_keras.layers.reflection_padding2d import ReflectionPadding2D
 from cai_keras.layers.spatial_transformer import (
     TRANSFORMS,
     SpatialTransformer,
@@ -140,6 +141,9 @@ TABLE = {
         BilinearDeconvolution, {"factor": 2}, ((2, 4, 3, 5),)
     ),
     "bilinear_resize": Row(BilinearResize, {"height": 7, "width": 2}, ((2, 4, 3, 5),)),
+    "reflection_padding2d": Row(
+        ReflectionPadding2D, {"padding": ((1, 2), (0, 3))}, ((2, 4, 5, 3),)
+    ),
     **{
         f"attention_mask_{name}": Row(
             AttentionMask, {"activation": name}, ((2, 4, 3, 5),)
