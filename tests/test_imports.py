@@ -22,7 +22,8 @@ ALLOWED = {
     "reporting": set(),
     "networks": {"layers"},
     "training": {"layers", "losses", "metrics", "data", "reporting"},
-    "cli": {"training", "data", "reporting"},
+    "stylization": {"losses", "metrics", "data", "networks", "training"},
+    "cli": {"training", "data", "reporting", "stylization"},
 }
 
 

@@ -34,6 +34,8 @@ _CAFFE_MEAN = [103.939 / 255, 116.779 / 255, 123.68 / 255]
 # Of cai_vgg: its random twin has the same layers.
 _CAI_BLOCKS = (2, 2, 3, 3, 3)
 _CAI_FILTERS = (32, 64, 128, 256, 256)
+# Of its layer's mean activation, see `give_unit_mean_activations`.
+_LEAST_SHARE = 0.1
 _NAME = re.compile(r"conv(\d+)_(\d+)")
 
 
@@ -76,14 +78,18 @@ class FeatureNetwork:
                     f"{self.name}: no layer {name!r}; {nearest(name, self.layers)}"
                 )
         maps = {
-            name: self.trunk.get_layer(_NAME.sub(r"block\1_conv\2", name)).output
-            for name in names
+            name: self.trunk.get_layer(self.trunk_name(name)).output for name in names
         }
         part = keras.Model(self.trunk.input, maps)
         images = keras.Input((None, None, 3), name="image")
         network = keras.Model(images, part(self.preparation(images)))
         network.trainable = False
         return network
+
+    @staticmethod
+    def trunk_name(name: str) -> str:
+        """`block4_conv2`, the name in `trunk` of the layer conv4_2."""
+        return _NAME.sub(r"block\1_conv\2", name)
 
 
 def load_feature_network(
@@ -116,7 +122,7 @@ def load_feature_network(
             keras.ops.convert_to_numpy(network.preparation(image[None]))[0]
             for image in photographs
         ]
-        give_unit_mean_activations(network.trunk, prepared)
+        give_unit_mean_activations(network.trunk, prepared, _LEAST_SHARE)
     return network
 
 

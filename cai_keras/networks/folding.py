@@ -36,7 +36,9 @@ def folded_batch_norm(network: keras.Model) -> dict[str, list[np.ndarray]]:
     return found
 
 
-def give_unit_mean_activations(network: keras.Model, images: np.ndarray) -> None:
+def give_unit_mean_activations(
+    network: keras.Model, images: Sequence[np.ndarray], least_share: float = 0.0
+) -> None:
     """Scales a network's filters so that each one's mean activation is 1.
 
     Gatys, Ecker, Bethge 2016, Section 2: losses of different layers are comparable
@@ -47,12 +49,15 @@ def give_unit_mean_activations(network: keras.Model, images: np.ndarray) -> None
     Args:
         network: a chain of convolutions with bias and ReLU, poolings, and perhaps a
             last dense layer; changed in place.
-        images: (n, height, width, channels), as the network wants them.
+        images: (height, width, channels) each, as the network wants them.
+        least_share: a filter whose mean is below this share of its layer's is scaled
+            as if it had that share. Filters that hardly fire on the images would
+            otherwise drown all others on a picture where they do.
     """
     chain = [layer for layer in network.layers if layer.weights]
     hidden = [layer for layer in chain if isinstance(layer, keras.layers.Conv2D)]
     # All means are taken before anything is scaled: they do not depend on each other.
-    means = _mean_activations(network, hidden, images)
+    means = _mean_activations(network, hidden, images, least_share)
     before = None
     for layer in chain:
         kernel, bias = layer.get_weights()
@@ -64,7 +69,9 @@ def give_unit_mean_activations(network: keras.Model, images: np.ndarray) -> None
         layer.set_weights([kernel, bias])
 
 
-def _mean_activations(network, hidden: Sequence, images) -> Mapping[str, np.ndarray]:
+def _mean_activations(
+    network, hidden: Sequence, images, least_share: float
+) -> Mapping[str, np.ndarray]:
     outputs = keras.Model(network.input, [layer.output for layer in hidden])
     found = [np.zeros(layer.filters) for layer in hidden]
     for image in images:  # one at a time: pictures can be large
@@ -73,5 +80,6 @@ def _mean_activations(network, hidden: Sequence, images) -> Mapping[str, np.ndar
     means = {}
     for layer, sums in zip(hidden, found, strict=True):
         mean = sums / len(images)
+        mean = np.maximum(mean, least_share * np.mean(mean))
         means[layer.name] = np.where(mean < _SILENT, 1.0, mean).astype("float32")
     return means

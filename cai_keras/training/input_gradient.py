@@ -34,3 +34,17 @@ def input_gradients(function: Callable[[Any], Any], inputs):
         total = function(inputs).float().sum()
         return torch.autograd.grad(total, inputs, create_graph=True)[0]
     return backend_step().input_gradients(function, inputs)
+
+
+def value_and_input_gradient(function: Callable[[Any], tuple[Any, Any]], inputs):
+    """What a function says of its input, and the gradient of its first result.
+
+    For inputs that are minimised themselves; `function` may change no variable.
+
+    Args:
+        function: inputs -> (scalar to differentiate, anything else).
+        inputs: float, any shape.
+    Returns:
+        (anything else, gradient in the shape and type of `inputs`).
+    """
+    return backend_step().value_and_input_gradient(function, inputs)

@@ -136,6 +136,12 @@ def input_gradients(function: Callable[[Any], Any], inputs):
     return found
 
 
+def value_and_input_gradient(function: Callable[[Any], tuple[Any, Any]], inputs):
+    """See `cai_keras.training.input_gradient.value_and_input_gradient`."""
+    found, other = jax.grad(function, has_aux=True)(ops.convert_to_tensor(inputs))
+    return other, found
+
+
 def _assign(variables, values) -> None:
     for variable, value in zip(variables, values, strict=True):
         if value is not None:

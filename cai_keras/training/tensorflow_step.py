@@ -86,3 +86,12 @@ def input_gradients(function: Callable[[Any], Any], inputs):
         tape.watch(inputs)
         total = tf.reduce_sum(tf.cast(function(inputs), tf.float32))
     return tape.gradient(total, inputs)
+
+
+def value_and_input_gradient(function: Callable[[Any], tuple[Any, Any]], inputs):
+    """See `cai_keras.training.input_gradient.value_and_input_gradient`."""
+    inputs = tf.convert_to_tensor(inputs)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        total, other = function(inputs)
+    return other, tape.gradient(total, inputs)
