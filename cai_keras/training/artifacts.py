@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 import keras
 
+from cai_keras.data.picture_files import picture_bytes
 from cai_keras.reporting.atomic import write_atomic
 from cai_keras.reporting.paper_figures import NothingToDraw
 from cai_keras.reporting.pictures import png_bytes
 from cai_keras.reporting.projector import write_projector
 from cai_keras.reporting.run_folder import RunFolder
-from cai_keras.training.experiment import Experiment
+from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.failures import writing
 from cai_keras.training.preparation import batch_norm_layers
 from cai_keras.training.run_log import RunLog
@@ -28,6 +29,12 @@ def draw_figures(
         with writing(folder.figures):
             write_atomic(folder.figures / f"{name}.png", png)
         log.figure("figures", step, name, png)
+
+
+def show_progress(phase: Phase, log: RunLog, step: int) -> None:
+    """The phase's pictures as they are now, for TensorBoard."""
+    for name, picture in phase.progress.items():
+        log.figure("train", step, name, picture_bytes(picture(), ".png"))
 
 
 def write_embeddings(experiment: Experiment, folder: RunFolder) -> None:

@@ -20,6 +20,7 @@ from cai_keras.reporting.run_folder import RunFolder
 from cai_keras.training.artifacts import (
     draw_figures,
     export_networks,
+    show_progress,
     write_embeddings,
 )
 from cai_keras.training.checkpoint import CheckpointStore
@@ -284,7 +285,7 @@ class _Run:
             self._call(phase.finish)
         # Before the checkpoint: a run that is killed in here makes both up for it.
         if not last and _due(self.done, train.evaluate_every) and self.is_chief:
-            self._validate()
+            self._validate(phase)
         self._hear_signals()
         asked = self.stopping or _due(self.done, train.checkpoint_every)
         if last or (asked and not phase.is_whole):
@@ -318,12 +319,12 @@ class _Run:
     def _last_good(self) -> str:
         return f"last good checkpoint: {self.store.newest or 'none was written'}"
 
-    def _validate(self) -> None:
+    def _validate(self, phase: Phase) -> None:
+        show_progress(phase, self.log, self.done)
         evaluator = self.experiment.evaluators.get("validation")
         if evaluator is None:
             return
-        weights = evaluation_weights(self.experiment, self.recipe)
-        with self.strategy.scope(), weights:
+        with self.strategy.scope(), evaluation_weights(self.experiment, self.recipe):
             metrics = {f"validation/{k}": v for k, v in evaluator().items()}
         self._log_metrics(metrics)
         self._keep_if_best(metrics)

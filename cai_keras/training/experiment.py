@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
@@ -29,6 +30,8 @@ class Phase:
             same from whatever was there.
         finish: called after the last step; what it leaves in the learner's variables
             is in the checkpoint that follows.
+        progress: name -> function giving a picture (height, width, 3), in [0, 1] where
+            it is to be seen; TensorBoard shows it whenever validation is due.
     """
 
     learner: Learner
@@ -37,6 +40,7 @@ class Phase:
     batch_size: int
     start: Callable[[], None] | None = None
     finish: Callable[[], None] | None = None
+    progress: Mapping[str, Callable[[], np.ndarray]] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:

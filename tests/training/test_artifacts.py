@@ -4,7 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from google.protobuf import text_format
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
 from cai_keras.errors import RunError
@@ -83,3 +85,32 @@ def test_hyperparameters_of_a_run_name_seed_variant_and_scale(
     found = {key: values[key] for key in ("Paper", "Scale", "Seed", "Variant")}
     assert found == {"Paper": "tiny", "Scale": "paper", "Seed": 0, "Variant": "narrow"}
     assert values["train.steps"] == 2
+
+
+def _shown_pictures(folder):
+    """step -> (height, width, 3) of every progress picture, by TensorBoard's reader."""
+    reader = EventAccumulator(str(folder), {"tensors": 0}).Reload()
+    return {
+        event.step: tf.io.decode_png(event.tensor_proto.string_val[2]).numpy()[..., :3]
+        for event in reader.Tensors("figures/picture")
+    }
+
+
+def test_a_phase_shows_its_pictures_whenever_validation_is_due(tiny, paper, tmp_path):
+    shown = iter([0.0, 1.0, 0.2])
+
+    def change(experiment):
+        (phase,) = experiment.phases
+        picture = {"picture": lambda: np.full((2, 3, 3), next(shown))}
+        phase = dataclasses.replace(phase, progress=picture)
+        return dataclasses.replace(experiment, phases=(phase,))
+
+    session = tiny.Session(paper, tmp_path / "runs", change)
+
+    session.run("train.steps=12")  # evaluate_every: 4; not after the last step
+
+    found = _shown_pictures(session.folder.tensorboard / "train")
+    assert {step: picture.tolist() for step, picture in found.items()} == {
+        4: np.full((2, 3, 3), 0).tolist(),
+        8: np.full((2, 3, 3), 255).tolist(),
+    }
