@@ -23,6 +23,7 @@ import tensorflow_datasets as tfds
 from cai_keras.data.builders import (  # noqa: F401
     isbi2012_em,
     kinetics400,
+    style_pictures,
     taskonomy,
     taskonomy_affinities,
     voc_segmentation,

@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
+from cai_keras.data.builders.style_pictures import PARTS, named_files
 from cai_keras.data.loaded import LoadedData
-from cai_keras.data.picture_files import find_pictures, read_picture
-from cai_keras.data.source import open_embedded, read_split
+from cai_keras.data.picture_files import read_picture
+from cai_keras.data.source import open_catalogue, open_embedded, read_split
 from cai_keras.data.spec import DataSpec
 from cai_keras.errors import DataError, UsageError
 
-PARTS = ("content", "styles")
-_LAYOUT = "a folder with pictures in content/ and styles/"
+_OPEN = {
+    "embedded:pictures": open_embedded,
+    "tfds:style_pictures": open_catalogue,
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,10 @@ class StylePictures:
 
 
 def load_style_pictures(spec_text: str) -> StylePictures:
-    """`embedded:pictures`, or `folder:PATH` with content/ and styles/.
+    """`embedded:pictures`, `tfds:style_pictures`, or `folder:PATH`.
+
+    A folder's pictures are any, and recorded as `own_pictures`; in the TFDS set are
+    those of Gatys et al. 2016.
 
     Raises:
         UsageError: another kind of spec.
@@ -59,14 +65,15 @@ def load_style_pictures(spec_text: str) -> StylePictures:
     spec = DataSpec.parse(spec_text)
     if spec.kind == "folder":
         parts = {part: _read_folder(spec.folder / part) for part in PARTS}
-        name, version = "style_pictures", "files"
-    elif spec.kind == "embedded" and spec.value == "pictures":
-        builder = open_embedded(spec)
+        name, version = "own_pictures", "files"
+    elif str(spec) in _OPEN:
+        builder = _OPEN[str(spec)](spec)
         parts = {part: _read_split(builder, part) for part in PARTS}
         name, version = builder.name, str(builder.version)
     else:
         raise UsageError(
-            f"data spec {spec}: expected embedded:pictures, or folder:PATH, {_LAYOUT}"
+            f"data spec {spec}: expected {' or '.join(_OPEN)}, or folder:PATH, with "
+            "pictures in content/ and styles/"
         )
     counts = {part: len(pictures) for part, pictures in parts.items()}
     info = LoadedData(name, version, counts, _digest(parts))
@@ -76,32 +83,21 @@ def load_style_pictures(spec_text: str) -> StylePictures:
 def problems_of(spec_text: str) -> list[str]:
     """What keeps `load_style_pictures` from reading a spec, each with its fix."""
     spec = DataSpec.parse(spec_text)
-    if spec.kind != "folder":
-        return []
     try:
+        if str(spec) == "tfds:style_pictures":
+            for part in PARTS:
+                read_split(open_catalogue(spec), part)
+        if spec.kind != "folder":
+            return []
         for part in PARTS:
-            _files_of(spec.folder / part)
+            named_files(spec.folder / part)
     except DataError as error:
         return [str(error)]
     return []
 
 
 def _read_folder(folder: Path) -> dict[str, np.ndarray]:
-    found = {}
-    for path in _files_of(folder):
-        if path.stem in found:
-            raise DataError(f"{folder}: two pictures have the name {path.stem!r}")
-        found[path.stem] = read_picture(path)
-    return found
-
-
-def _files_of(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; expected {_LAYOUT}")
-    found = find_pictures(folder)
-    if not found:
-        raise DataError(f"{folder}: no pictures; expected {_LAYOUT}")
-    return found
+    return {name: read_picture(path) for name, path in named_files(folder).items()}
 
 
 def _read_split(builder, split: str) -> dict[str, np.ndarray]:

@@ -1,5 +1,7 @@
 """Photographs and styles from packages and folders."""
 
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,8 @@ from PIL import Image
 
 from cai_keras.data.builders.pictures import FILES
 from cai_keras.data.loaded import LoadedData
+from cai_keras.data.source import download
+from cai_keras.data.spec import DataSpec
 from cai_keras.data.style_pictures import (
     StylePictures,
     load_style_pictures,
@@ -63,7 +67,7 @@ def test_what_is_missing_is_said(folder, tmp_path):
     (folder / "styles").rmdir()
     with pytest.raises(DataError, match="styles: no such folder"):
         load_style_pictures(f"folder:{folder}")
-    with pytest.raises(UsageError, match="expected embedded:pictures, or folder"):
+    with pytest.raises(UsageError, match="expected embedded:pictures or tfds"):
         load_style_pictures("embedded:digits")
 
 
@@ -76,6 +80,25 @@ def test_two_pictures_of_one_name_are_refused(folder):
 def test_a_whole_folder_has_no_problems(folder):
     assert problems_of(f"folder:{folder}") == []
     assert problems_of("embedded:pictures") == []
+
+
+def test_the_papers_pictures_are_prepared_from_the_manual_folder(
+    folder, tmp_path_factory, monkeypatch
+):
+    own = tmp_path_factory.mktemp("tfds")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(own))
+    spec = "tfds:style_pictures"
+    (problem,) = problems_of(spec)
+    assert problem.endswith("run: cai data prepare tfds:style_pictures")
+
+    shutil.copytree(folder, own / "downloads" / "manual" / "style_pictures")
+    download(DataSpec.parse(spec))
+
+    assert problems_of(spec) == []
+    pictures, files = load_style_pictures(spec), load_style_pictures(f"folder:{folder}")
+    assert list(pictures.content) == ["house", "street"]
+    np.testing.assert_array_equal(pictures.styles["wave"], files.styles["wave"])
+    assert (pictures.info.name, files.info.name) == ("style_pictures", "own_pictures")
 
 
 @given(st.integers(1, 8), st.integers(1, 8))
