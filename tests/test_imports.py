@@ -22,7 +22,7 @@ ALLOWED = {
     "reporting": set(),
     "networks": {"layers"},
     "training": {"layers", "losses", "metrics", "data", "reporting"},
-    "stylization": {"losses", "metrics", "data", "networks", "training"},
+    "stylization": {"layers", "losses", "metrics", "data", "networks", "training"},
     "cli": {"training", "data", "reporting", "stylization"},
 }
 
