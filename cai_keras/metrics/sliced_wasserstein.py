@@ -2,8 +2,7 @@
 
 Karras et al. 2018, "Progressive Growing of GANs" (arXiv:1710.10196), Section 5. Two
 sets of pictures are alike if their small patches are, at every scale. A Laplacian
-pyramid separates the scales; two clouds of patches are compared along random lines,
-where the Wasserstein distance takes no more than sorting.
+pyramid separates the scales; clouds of patches are compared along random lines.
 """
 
 import numpy as np
@@ -31,13 +30,11 @@ def laplacian_pyramid(pictures: np.ndarray, levels: int) -> list[np.ndarray]:
     Returns:
         arrays of the pictures' type and unit, finest first; odd sides halve upwards.
     Raises:
-        ValueError: `pictures` are not such an array, or too small to be halved.
+        ValueError: `pictures` are not such an array, or too small.
     """
     if pictures.ndim != 4 or pictures.dtype.kind != "f":
-        raise ValueError(
-            "pictures: expected float (n, height, width, channels), received "
-            f"{pictures.dtype} {pictures.shape}"
-        )
+        received = f"{pictures.dtype} {pictures.shape}"
+        raise ValueError(f"pictures: expected float, 4 axes, received {received}")
     most = 1 + max(0, min(pictures.shape[1:3]) - 1).bit_length()  # the last side is 1
     if not 1 <= levels <= most:
         raise ValueError(f"levels: expected from 1 to {most}, received {levels}")
@@ -73,10 +70,10 @@ def random_patches(
             f"{height} x {width}"
         )
     windows = sliding_window_view(level_pictures, (size, size), axis=(1, 2))
-    rows = rng.integers(height - size + 1, size=n * count_per_picture)
-    columns = rng.integers(width - size + 1, size=n * count_per_picture)
-    chosen = windows[np.repeat(np.arange(n), count_per_picture), rows, columns]
-    return np.moveaxis(chosen, 1, -1)
+    of_picture = np.repeat(np.arange(n), count_per_picture)
+    rows = rng.integers(height - size + 1, size=len(of_picture))
+    columns = rng.integers(width - size + 1, size=len(of_picture))
+    return np.moveaxis(windows[of_picture, rows, columns], 1, -1)
 
 
 def normalised(patches: np.ndarray) -> np.ndarray:
@@ -170,20 +167,21 @@ def picture_swd(
     Raises:
         ValueError: a picture is not as above, or too small for `levels`.
     """
+    least = (_PATCH_SIZE - 1) * 2 ** (levels - 1) + 1  # sides halve upwards
     for name, picture in (("first", first), ("second", second)):
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype.kind != "f":
             raise ValueError(
                 f"{name}: expected float (height, width, 3), received "
                 f"{picture.dtype} {picture.shape}"
             )
-        # Sides halve upwards.
-        if min(picture.shape[:2]) <= (_PATCH_SIZE - 1) * 2 ** (levels - 1):
+        if min(picture.shape[:2]) < least:
             raise ValueError(
-                f"{name}: {picture.shape[0]} x {picture.shape[1]} pixels are too small "
-                f"for {levels} levels of 7 x 7 pixels or more"
+                f"{name}: expected sides of {least} pixels or more for {levels} levels,"
+                f" received {picture.shape}"
             )
-        if not (picture.min() >= 0 and picture.max() <= 1):  # NaN neither
-            raise ValueError(f"{name}: expected values in [0, 1]")
+        low, high = picture.min(), picture.max()
+        if not (low >= 0 and high <= 1):  # nor NaN
+            raise ValueError(f"{name}: expected [0, 1], received {low} to {high}")
     names = [f"level_{level}" for level in range(levels)]
     return _swd(first[None], second[None], names, num_patches, normalise, seed)
 
@@ -210,12 +208,12 @@ def set_swd(first: np.ndarray, second: np.ndarray, seed: int = 0) -> dict[str, f
     size = first.shape[1:]
     if first.ndim != 4 or size != second.shape[1:] or 0 in first.shape + second.shape:
         raise ValueError(
-            "expected two sets of pictures of one size, (n, height, width, channels), "
+            "expected two sets (n, height, width, channels) of one size, "
             f"received {first.shape} and {second.shape}"
         )
-    sides = [min(size[:2])]
-    if sides[0] < 16:
+    if min(size[:2]) < 16:
         raise ValueError(f"expected sides of 16 pixels or more, received {size}")
+    sides = [min(size[:2])]
     while (half := (sides[-1] + 1) // 2) >= 16:
         sides.append(half)
     found = _swd(first, second, [str(side) for side in sides], 128, True, seed)
@@ -234,11 +232,10 @@ def _swd(first, second, names, count, normalise, seed) -> dict[str, float]:
         _level_patches(pictures, len(names), count, default_rng(places))
         for pictures in (first, second)
     ]
-    rng = default_rng(lines)
-    found = {}
+    rng, found = default_rng(lines), {}
     for name, *pair in zip(names, *clouds, strict=True):
-        a, b = (normalised(cloud) if normalise else cloud for cloud in pair)
-        a, b = (cloud.reshape(len(cloud), -1) for cloud in (a, b))
+        patches = [normalised(cloud) if normalise else cloud for cloud in pair]
+        a, b = (cloud.reshape(len(cloud), -1) for cloud in patches)
         found[name] = sliced_wasserstein(a, b, _DIRECTIONS, _REPEATS, rng)
     return {**found, "mean": float(np.mean(list(found.values())))}
 
