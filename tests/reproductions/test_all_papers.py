@@ -57,12 +57,16 @@ def representatives(slug):
     return found
 
 
-def trainings():
+def trainings() -> list:
     """All variants; those that another one represents are marked slow."""
-    for slug, variant in VARIANTS:
-        is_own = representatives(slug)[variant] == variant
-        marks = () if is_own else pytest.mark.slow
-        yield pytest.param(slug, variant, marks=marks)
+    return [
+        pytest.param(
+            slug,
+            variant,
+            marks=() if representatives(slug)[variant] == variant else pytest.mark.slow,
+        )
+        for slug, variant in VARIANTS
+    ]
 
 
 class Silent:

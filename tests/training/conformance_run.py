@@ -164,9 +164,19 @@ def own_learners(folder: Path) -> Iterator[tuple[str, Any, Callable]]:
 
 
 def paper_learners() -> Iterator[tuple[str, Any, Callable]]:
-    """The same of one variant for every combination of a paper's learner classes."""
+    """The same of one variant for every combination of a paper's learner classes.
+
+    A paper with one example a step has nothing that devices could share.
+    """
     for slug in paper_slugs():
         paper, seen = find_paper(slug), {()}  # (): learns nothing
+        if (
+            getattr(
+                paper.recipe("smoke", next(iter(paper.variants))).data, "batch_size", 0
+            )
+            == 1
+        ):
+            continue
         build = builder_of(paper)
         for name, recipe in models_of(paper).items():
             set_up_process(recipe, 0)
@@ -187,6 +197,8 @@ def models_of(paper) -> dict[str, Any]:
             sets.append(f"data.batch_size={BATCH}")
         if hasattr(plain.model, "batch_norm"):
             sets.append(f"model.batch_norm.epsilon={EPSILON}")
+        if hasattr(plain.model, "norm_epsilon"):
+            sets.append(f"model.norm_epsilon={EPSILON}")
         recipe = paper.recipe("smoke", variant, sets=sets)
         found.setdefault(repr((recipe.model, recipe.train)), (variant, recipe))
     return dict(found.values())
