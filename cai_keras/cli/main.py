@@ -19,6 +19,7 @@ from cai_keras.cli import (
     paper_commands,
     report,
     scaffold,
+    stylize,
     tensorboard,
     train,
     verify,
@@ -42,6 +43,7 @@ app.command("train")(train.train)
 app.command("launch", context_settings=launch.CONTEXT)(launch.launch)
 app.command("evaluate")(evaluate.evaluate)
 app.command("figure")(figure.figure)
+app.command("stylize")(stylize.stylize)
 app.command("report")(report.report)
 app.command("import")(foreign.import_results)
 app.command("compare")(compare.compare)
