@@ -5,6 +5,9 @@ from pathlib import Path
 import keras
 
 from cai_keras.errors import DataError, UsageError
+from cai_keras.networks import transform_net  # registers the layers of such networks
+
+__all__ = ["load_trained", "transform_net"]
 
 
 def load_trained(path: Path) -> keras.Model:
