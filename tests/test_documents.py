@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cai_keras.data.picture_files import fit_longer_side, picture_bytes
+from cai_keras.data.style_pictures import load_style_pictures
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]
 
@@ -30,6 +33,20 @@ def commands(path: Path) -> list[str]:
 def set_up_commands() -> list[str]:
     lines = [line for b in blocks(ROOT / "README.md", "sh") for line in b.splitlines()]
     return [line for line in lines if line.startswith("python3 -m venv")]
+
+
+def lay_out_pictures(folder: Path) -> None:
+    """The files that docs/stylize.md speaks of."""
+    pictures = load_style_pictures("embedded:pictures")
+    (folder / "holiday").mkdir()
+    files = {
+        "photo.jpg": pictures.content["chelsea"],
+        "painting.jpg": pictures.styles["tissue"],
+        "holiday/beach.png": pictures.content["china"],
+    }
+    for name, picture in files.items():
+        path = folder / name
+        path.write_bytes(picture_bytes(fit_longer_side(picture, 160), path.suffix))
 
 
 def run_cai(line: str, folder: Path) -> subprocess.CompletedProcess:
@@ -55,10 +72,12 @@ def test_ci_runs_the_test_command_of_the_readme():
     "name",
     ["README.md", "docs/compare.md", "docs/data.md", "docs/distributed.md",
      "docs/networks.md", "docs/results.md", "docs/runs.md", "docs/scenes.md",
-     "docs/tensorboard.md"],
+     "docs/stylize.md", "docs/tensorboard.md"],
 )  # fmt: skip
 def test_every_command_of_a_document_runs_in_its_order(name, tmp_path):
     ran = 0
+    if name == "docs/stylize.md":
+        lay_out_pictures(tmp_path)
     for line in commands(ROOT / name):
         if "# needs" in line:
             continue  # test_commands_on_real_data_run
