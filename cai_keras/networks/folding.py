@@ -72,14 +72,14 @@ def give_unit_mean_activations(
 def _mean_activations(
     network, hidden: Sequence, images, least_share: float
 ) -> Mapping[str, np.ndarray]:
-    outputs = keras.Model(network.input, [layer.output for layer in hidden])
-    found = [np.zeros(layer.filters) for layer in hidden]
+    outputs = keras.Model(network.input, {layer.name: layer.output for layer in hidden})
+    found = {layer.name: np.zeros(layer.filters) for layer in hidden}
     for image in images:  # one at a time: pictures can be large
-        for sums, maps in zip(found, outputs(image[None]), strict=True):
-            sums += ops.convert_to_numpy(ops.mean(maps, axis=(0, 1, 2)))
+        for name, maps in outputs(image[None]).items():
+            found[name] += ops.convert_to_numpy(ops.mean(maps, axis=(0, 1, 2)))
     means = {}
-    for layer, sums in zip(hidden, found, strict=True):
+    for name, sums in found.items():
         mean = sums / len(images)
         mean = np.maximum(mean, least_share * np.mean(mean))
-        means[layer.name] = np.where(mean < _SILENT, 1.0, mean).astype("float32")
+        means[name] = np.where(mean < _SILENT, 1.0, mean).astype("float32")
     return means

@@ -87,8 +87,8 @@ def tiles_of(height: int, width: int, side: int, margin: int) -> list[Tile]:
 
 
 def _parts(size: int, side: int, margin: int) -> Iterator[tuple[slice, slice]]:
-    # A rest of less than half a tile belongs to the last one: features of a stripe
-    # could have no rows.
+    # A rest of half a tile or less belongs to the last one: features of a stripe could
+    # have no rows.
     starts = [0, *range(side, size - side // 2, side)]
     for start, stop in pairwise([*starts, size]):
         outer = slice(max(0, start - margin), min(size, stop + margin))
@@ -126,14 +126,18 @@ class TiledPicture:
         self._features = step.compiled(objective.features, [])
         self._gradients: dict = {}
         self._style = self._grams(style, self._sums(style))
-        self._content = [
-            {
-                name: ops.convert_to_numpy(tile.crop(maps[name], stride, sizes))
-                for name, stride in self._strides.items()
-                if name in objective.content_layers
-            }
-            for tile, maps, sizes in self._tiles(content)
-        ]
+        self._content = (
+            []
+            if not names
+            else [
+                {
+                    name: ops.convert_to_numpy(tile.crop(maps[name], stride, sizes))
+                    for name, stride in self._strides.items()
+                    if name in objective.content_layers
+                }
+                for tile, maps, sizes in self._tiles(content)
+            ]
+        )
 
     def __call__(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
         picture = np.asarray(picture, np.float32)
@@ -142,7 +146,10 @@ class TiledPicture:
         sizes = picture.shape[:2]
         tiles = tiles_of(*sizes, self._side, self._margin)
         contents = []
-        for tile, target in zip(tiles, self._content, strict=True):
+        # Without features no tile has a gradient.
+        for tile, target in zip(
+            tiles if self._strides else [], self._content, strict=True
+        ):
             share, found = self._gradient_of(tile, sizes)(
                 picture[tile.outer][None], target, slopes
             )

@@ -92,3 +92,17 @@ def test_a_silent_filter_keeps_its_scale():
     new_kernel, new_bias = first.get_weights()
     np.testing.assert_array_equal(new_kernel[..., 2], kernel[..., 2])
     assert new_bias[2] == -1000.0
+
+
+def test_a_filter_that_hardly_fires_is_scaled_as_if_it_had_the_least_share():
+    # Biases alone: means 1, 0.01 and 3, of the layer 4.01 / 3. A share of 0.3 is 0.401.
+    inputs = keras.Input((4, 4, 3))
+    maps = layers.Conv2D(3, 1, activation="relu", name="conv")(inputs)
+    network = keras.Model(inputs, maps)
+    biases = np.array([1.0, 0.01, 3.0])
+    network.get_layer("conv").set_weights([np.zeros((1, 1, 3, 3)), biases])
+
+    give_unit_mean_activations(network, list(IMAGES[:, :4, :4]), least_share=0.3)
+
+    found = network(IMAGES[:1, :4, :4])[0, 0, 0]
+    np.testing.assert_allclose(found, [1.0, 0.01 / 0.401, 1.0], rtol=1e-5)

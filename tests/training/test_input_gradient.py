@@ -13,7 +13,10 @@ import tensorflow as tf
 from keras import ops
 from lines import Quadratic, batch_of, floats, line, sgd, weight_of
 
-from cai_keras.training.input_gradient import input_gradients
+from cai_keras.training.input_gradient import (
+    input_gradients,
+    value_and_input_gradient,
+)
 from cai_keras.training.updates import apply_updates
 
 SCRIPT = Path(__file__).with_name("backend_run.py")
@@ -78,6 +81,23 @@ def test_a_gradient_goes_on_through_the_inputs(found):
 def test_arrays_will_do_as_inputs():
     slopes = input_gradients(lambda x: x**2, np.array([[3.0]], "float32"))
     np.testing.assert_array_equal(slopes, [[6.0]])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_value_comes_with_the_gradient_of_what_is_differentiated(compiled):
+    # The sum of x^3 has the slopes 3 x^2; what is told beside it has no part in them.
+    def cubes(x):
+        return ops.sum(x**3), {"largest": ops.max(x), "twice": 2 * x}
+
+    def evaluate(x):
+        return value_and_input_gradient(cubes, x)
+
+    evaluate = tf.function(evaluate, autograph=False) if compiled else evaluate
+    told, slopes = evaluate(np.array([[1.0, 2.0], [-3.0, 0.5]], "float32"))
+
+    np.testing.assert_allclose(slopes, [[3, 12], [27, 0.75]])
+    assert float(told["largest"]) == 2.0
+    np.testing.assert_array_equal(told["twice"], [[2, 4], [-6, 1]])
 
 
 class Penalised(Quadratic):
