@@ -15,13 +15,14 @@ from typing import Any
 
 import keras
 import numpy as np
+from conformance_papers import slugs
 from keras import layers, ops
 
 # The script's own folder is where Python looks first.
 from tiny_experiment import TinyLearner, batches, make_networks, write_paper
 
 from cai_keras.cli.framework import load_tensorflow
-from cai_keras.cli.papers import builder_of, find_paper, paper_slugs
+from cai_keras.cli.papers import builder_of, find_paper
 from cai_keras.data.loaded import LoadedData
 from cai_keras.layers.batch_normalization import BatchNormalization
 from cai_keras.training.distribution import is_chief, make_strategy
@@ -164,19 +165,9 @@ def own_learners(folder: Path) -> Iterator[tuple[str, Any, Callable]]:
 
 
 def paper_learners() -> Iterator[tuple[str, Any, Callable]]:
-    """The same of one variant for every combination of a paper's learner classes.
-
-    A paper with one example a step has nothing that devices could share.
-    """
-    for slug in paper_slugs():
+    """The same of one variant for every combination of a paper's learner classes."""
+    for slug in slugs():
         paper, seen = find_paper(slug), {()}  # (): learns nothing
-        if (
-            getattr(
-                paper.recipe("smoke", next(iter(paper.variants))).data, "batch_size", 0
-            )
-            == 1
-        ):
-            continue
         build = builder_of(paper)
         for name, recipe in models_of(paper).items():
             set_up_process(recipe, 0)

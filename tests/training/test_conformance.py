@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conformance_papers import slugs
 
-from cai_keras.cli.papers import paper_slugs
 from cai_keras.cli.workers import free_addresses
 
 SCRIPT = Path(__file__).with_name("conformance_run.py")
@@ -149,7 +149,7 @@ def assert_same_steps(runs, name, mode, replicas):
             )
 
 
-@pytest.mark.parametrize("learner", [*OWN, *paper_slugs()])
+@pytest.mark.parametrize("learner", [*OWN, *slugs()])
 def test_two_devices_take_the_steps_of_one(learner, runs):
     assert_same_steps(runs, learner, "mirrored", replicas=2)
 
@@ -161,6 +161,6 @@ def test_two_workers_take_the_steps_of_one_device(learner, runs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("learner", paper_slugs())
+@pytest.mark.parametrize("learner", slugs())
 def test_two_workers_take_the_steps_of_one_device_in_every_paper(learner, worker_runs):
     assert_same_steps(worker_runs, learner, "multiworker", replicas=1)
