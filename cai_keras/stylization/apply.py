@@ -37,8 +37,9 @@ def apply_network(network: keras.Model, picture: np.ndarray) -> np.ndarray:
     padded = np.pad(picture, ((0, below), (0, right), (0, 0)), mode="reflect")
     made = keras.ops.convert_to_numpy(network(padded[None].astype(np.float32)))[0]
     factor = made.shape[0] // padded.shape[0]
-    made = np.clip(made[: height * factor, : width * factor], 0, 1)
-    return matched(made, picture) if factor > 1 else made
+    made = made[: height * factor, : width * factor]
+    # Matched before it is clipped: beyond the range, too, brighter stays brighter.
+    return np.clip(matched(made, picture) if factor > 1 else made, 0, 1)
 
 
 def smallest_side(network: keras.Model) -> int:

@@ -43,7 +43,7 @@ class PictureData:
     Attributes:
         batches: of training, see `load_style_data` and `load_resolution_data`.
         test: name -> float32 (height, width, 3) in [0, 1].
-        test_name: of the data set that the test pictures are from.
+        test_name: of the data set that the test pictures are from, and what of them.
         info: for the record.
         style: float32 (height, width, 3); None for super-resolution.
     """
@@ -95,10 +95,12 @@ def load_resolution_data(recipe, seed: int) -> PictureData:
 
     test, name = found.test, found.info.name
     if data.test_spec is not None:
-        test, name = _read_test(data.test_spec)
+        test, name = _read_test(data.test_spec), "pictures of a folder"
+    name = _PUBLISHED.get(_digest(test), name)
     side = recipe.evaluate.side
     if side is not None:
         test = {key: middle_square(picture, side) for key, picture in test.items()}
+        name = f"{name}, middle {side} x {side}"
     test = {key: _cut(picture, factor) for key, picture in test.items()}
     for key, picture in test.items():
         if not np.ptp(picture, axis=(0, 1)).any():
@@ -146,19 +148,21 @@ def _batches(found: Photographs, data, seed: int, see) -> ExampleBatches:
     return crop_batches(found.train, view, data.batch_size, seed, see)
 
 
-def _read_test(spec_text: str) -> tuple[dict[str, np.ndarray], str]:
-    """Pictures of a folder, and the published set that they are, if they are one."""
+def _read_test(spec_text: str) -> dict[str, np.ndarray]:
     folder = DataSpec.parse(spec_text).folder
     paths = find_pictures(folder)
     if not paths:
         raise DataError(f"{folder}: no pictures")
-    pictures = {path.stem: read_picture(path) for path in paths}
+    return {path.stem: read_picture(path) for path in paths}
+
+
+def _digest(pictures: Mapping[str, np.ndarray]) -> str:
+    """Of pixels alone: whatever the files are called, and in whatever format."""
     digests = sorted(
         hashlib.sha256(as_bytes(picture).tobytes()).hexdigest()
         for picture in pictures.values()
     )
-    digest = hashlib.sha256("".join(digests).encode()).hexdigest()[:12]
-    return pictures, _PUBLISHED.get(digest, "pictures of a folder")
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:12]
 
 
 def _cut(picture: np.ndarray, factor: int) -> np.ndarray:

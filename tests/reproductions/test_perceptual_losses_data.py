@@ -113,6 +113,13 @@ def test_a_folder_of_test_pictures_is_of_no_known_name(tmp_path):
     np.testing.assert_allclose(loaded.test["mine"], content[:28, :40] / 255, atol=1e-6)
 
 
+def test_parts_of_test_pictures_are_not_called_by_the_name_of_the_whole():
+    loaded = load_resolution_data(recipe("sr4_pixel", "evaluate.side=40"), 0)
+
+    assert {picture.shape for picture in loaded.test.values()} == {(40, 40, 3)}
+    assert loaded.test_name == "pictures, middle 40 x 40"
+
+
 def test_a_folder_without_pictures_is_refused(tmp_path):
     made = recipe("sr4_pixel", f"data.test_spec=folder:{tmp_path}")
 

@@ -79,6 +79,18 @@ def test_an_enlarged_picture_has_the_colours_of_the_small_one():
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_brightness_beyond_the_range_keeps_its_order_when_histograms_are_matched():
+    pictures = keras.Input((None, None, 3))
+    brighter = keras.layers.Rescaling(1.0, 0.8)(pictures)
+    network = keras.Model(pictures, keras.layers.UpSampling2D(4)(brighter))
+    picture = noise(20, 16, 3)
+
+    found = apply_network(network, picture)
+
+    expected = picture.repeat(4, axis=0).repeat(4, axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_an_enlarged_picture_has_its_size_by_the_factor():
     found = apply_network(build_super_resolution(4, 2, 1), noise(21, 18, 3))
 
