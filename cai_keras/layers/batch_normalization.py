@@ -35,8 +35,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         import tensorflow as tf  # the measured fast path of this backend only
 
         fused = tf.raw_ops.FusedBatchNormV3
-        scale = ops.cast(self.gamma, "float32")
-        offset = ops.cast(self.beta, "float32")
+        channels = inputs.shape[-1]
+        scale = ops.cast(self.gamma, "float32") if self.scale else ops.ones(channels)
+        offset = ops.cast(self.beta, "float32") if self.center else ops.zeros(channels)
         if not (training and self.trainable):
             return fused(
                 x=inputs,
@@ -73,8 +74,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
             keras.backend.backend() == "tensorflow"
             and len(inputs.shape) == 4
             and mask is None
-            and self.scale
-            and self.center
             and not self._spans_replicas()
             # The kernel has float32 statistics and no float64 at all.
             and self.variable_dtype == "float32"

@@ -126,12 +126,22 @@ def test_other_ranks_fall_back_to_keras(shape):
     assert_close(ours.get_weights(), kerass.get_weights(), 0)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [{"scale": False}, {"center": False}, {"dtype": "float64"}],
-    ids=["no_scale", "no_center", "float64"],
-)
-def test_what_the_kernel_cannot_do_falls_back_to_keras(arguments):
+@pytest.mark.parametrize("missing", ["scale", "center"])
+@pytest.mark.parametrize("training", [True, False])
+def test_without_scale_or_offset_the_values_are_those_of_keras(missing, training):
+    arguments = {"momentum": 0.8, "epsilon": 1e-2, missing: False}
+    ours = BatchNormalization(**arguments)
+    kerass = keras.layers.BatchNormalization(**arguments)
+    for layer in (ours, kerass):
+        layer(images(1), training=True)
+    found, expected = (layer(images(0), training=training) for layer in (ours, kerass))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    for mine, theirs in zip(ours.weights, kerass.weights, strict=True):
+        np.testing.assert_allclose(mine.numpy(), theirs.numpy(), atol=1e-6)
+
+
+def test_what_the_kernel_cannot_do_falls_back_to_keras():
+    arguments = {"dtype": "float64"}
     ours = BatchNormalization(momentum=0.8, epsilon=1e-2, **arguments)
     kerass = keras.layers.BatchNormalization(momentum=0.8, epsilon=1e-2, **arguments)
     found, expected = (layer(images(0), training=True) for layer in (ours, kerass))

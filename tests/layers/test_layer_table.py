@@ -7,7 +7,9 @@ import os
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -20,19 +22,26 @@ from cai_keras.layers.batch_normalization import BatchNormalization
 from cai_keras.layers.bilinear_deconvolution import BilinearDeconvolution
 from cai_keras.layers.bilinear_resize import BilinearResize
 from cai_keras.layers.channel_choice import ChannelChoice
+from cai_keras.layers.conditional_batch_normalization import (
+    ConditionalBatchNormalization,
+)
 from cai_keras.layers.grouped_conv2d import GroupedConv2D
 from cai_keras.layers.image_preparation import ImagePreparation
 from cai_keras.layers.learned_pictures import LearnedPictures
 from cai_keras.layers.local_response_normalization import LocalResponseNormalization
 from cai_keras.layers.mask_gate import GATES, MaskGate
+from cai_keras.layers.minibatch_deviation import MinibatchDeviation
 from cai_keras.layers.non_local import PAIRWISE_FORMS, NonLocal
 from cai_keras.layers.position_attention import POSITIONS, PositionAttention
+from cai_keras.layers.projection_head import ProjectionHead
 from cai_keras.layers.reflection_padding2d import ReflectionPadding2D
+from cai_keras.layers.self_attention2d import SelfAttention2D
 from cai_keras.layers.spatial_transformer import (
     TRANSFORMS,
     SpatialTransformer,
     identity_parameters,
 )
+from cai_keras.layers.spectral_normalization import SpectralNormalization
 from cai_keras.layers.squeeze_excitation import SqueezeExcitation
 from cai_keras.layers.weighted_l1_similarity import WeightedL1Similarity
 
@@ -41,16 +50,23 @@ from cai_keras.layers.weighted_l1_similarity import WeightedL1Similarity
 class Row:
     """One way to use a layer; several shapes are passed as one list of inputs.
 
-    Inputs are real numbers, or whole ones from 0 to below `numbers`.
+    Inputs are real numbers, or whole ones from 0 to below `numbers`; with `classes`
+    the layer has a second argument, labels, whole numbers from 0 to below `classes`.
+    `inner` makes the layer that a wrapper wraps.
     """
 
     layer: type
     arguments: dict
     shapes: tuple[tuple[int, ...], ...]
     numbers: int | None = None
+    classes: int | None = None
+    inner: Callable | None = None
 
     def make(self, **more):
-        return self.layer(**self.arguments, **more)
+        if self.inner is None:
+            return self.layer(**self.arguments, **more)
+        dtype = {"dtype": more["dtype"]} if "dtype" in more else {}
+        return self.layer(self.inner(**dtype), **self.arguments, **more)
 
     def inputs(self, seed=0):
         rng = np.random.default_rng(seed)
@@ -58,6 +74,15 @@ class Row:
             return rng.integers(self.numbers, size=self.shapes[0], dtype="int32")
         arrays = [rng.normal(size=s).astype("float32") for s in self.shapes]
         return arrays if len(arrays) > 1 else arrays[0]
+
+    def labels(self, seed=0):
+        """Positional arguments after the inputs."""
+        if self.classes is None:
+            return ()
+        rng = np.random.default_rng([seed, 1])
+        count = self.shapes[0][0]
+        # Every class at least once, where there is room: each has weights.
+        return (rng.permutation(np.arange(count) % self.classes).astype("int32"),)
 
     @property
     def input_shape(self):
@@ -83,6 +108,64 @@ TABLE = {
     ),
     "batch_normalization_vectors": Row(
         BatchNormalization, {"momentum": 0.9, "epsilon": 1e-3}, ((6, 3),)
+    ),
+    "conditional_batch_normalization_images": Row(
+        ConditionalBatchNormalization,
+        {"classes": 2, "momentum": 0.9, "epsilon": 1e-4},
+        ((4, 3, 3, 5),),
+        classes=2,
+    ),
+    "conditional_batch_normalization_vectors": Row(
+        ConditionalBatchNormalization,
+        {"classes": 2, "momentum": 0.9, "epsilon": 1e-4},
+        ((6, 5),),
+        classes=2,
+    ),
+    "minibatch_deviation": Row(MinibatchDeviation, {}, ((4, 2, 3, 5),)),
+    "minibatch_deviation_groups": Row(
+        MinibatchDeviation, {"group_size": 2}, ((4, 2, 3, 5),)
+    ),
+    **{
+        f"projection_head_{name}": Row(
+            ProjectionHead,
+            {"classes": 3, "use_spectral_norm": is_normalised},
+            ((6, 5),),
+            classes=3,
+        )
+        for name, is_normalised in (("plain", False), ("spectral", True))
+    },
+    "self_attention2d": Row(
+        # Its gradients would be zero where gamma is.
+        SelfAttention2D,
+        {"gamma_initializer": "ones", "max_entries": 40},
+        ((2, 4, 6, 16),),
+    ),
+    "self_attention2d_plain": Row(
+        SelfAttention2D,
+        {"gamma_initializer": "ones", "pool_keys": False, "use_spectral_norm": False},
+        ((2, 3, 5, 16),),
+    ),
+    "spectral_normalization_dense": Row(
+        SpectralNormalization, {}, ((4, 5),), inner=partial(keras.layers.Dense, 3)
+    ),
+    "spectral_normalization_convolution": Row(
+        SpectralNormalization,
+        {},
+        ((2, 5, 5, 3),),
+        inner=partial(keras.layers.Conv2D, 4, 3, activation="relu"),
+    ),
+    "spectral_normalization_transposed": Row(
+        SpectralNormalization,
+        {},
+        ((2, 3, 3, 4),),
+        inner=partial(keras.layers.Conv2DTranspose, 5, 3, 2),
+    ),
+    "spectral_normalization_embedding": Row(
+        SpectralNormalization,
+        {},
+        ((6,),),
+        numbers=4,
+        inner=partial(keras.layers.Embedding, 4, 3),
     ),
     "channel_choice": Row(ChannelChoice, {"count": 4, "size": 2}, ((2, 3, 3, 6),)),
     "image_preparation": Row(
@@ -177,20 +260,22 @@ def test_the_table_has_every_registered_layer():
 @every_layer
 def test_output_has_the_computed_shape(row):
     layer = row.make()
-    outputs = layer(row.inputs())
-    assert tuple(outputs.shape) == tuple(layer.compute_output_shape(row.input_shape))
+    outputs = layer(row.inputs(), *row.labels())
+    shapes = [row.input_shape, *(labels.shape for labels in row.labels())]
+    assert tuple(outputs.shape) == tuple(layer.compute_output_shape(*shapes))
 
 
 @every_layer
 def test_a_layer_made_from_its_config_gives_equal_outputs(row):
     layer = row.make()
-    expected = layer(row.inputs())
+    expected = layer(row.inputs(), *row.labels())
     config = layer.get_config()
-    copy = row.layer.from_config(config)
-    copy(row.inputs())
+    copy = row.layer.from_config({**config})  # wrappers of Keras take theirs apart
+    copy(row.inputs(), *row.labels())
     copy.set_weights(layer.get_weights())
+    found = copy(row.inputs(), *row.labels())
     np.testing.assert_array_equal(
-        ops.convert_to_numpy(copy(row.inputs())), ops.convert_to_numpy(expected)
+        ops.convert_to_numpy(found), ops.convert_to_numpy(expected)
     )
     assert copy.get_config() == config
 
@@ -202,11 +287,19 @@ def test_a_saved_model_loads_in_safe_mode_with_equal_outputs(row, tmp_path):
         keras.Input(shape[1:], batch_size=shape[0], dtype=dtype) for shape in row.shapes
     ]
     one_or_all = inputs if len(inputs) > 1 else inputs[0]
-    model = keras.Model(one_or_all, row.make()(one_or_all))
-    expected = ops.convert_to_numpy(model(row.inputs()))
+    labels = [
+        keras.Input(given.shape[1:], batch_size=given.shape[0], dtype="int32")
+        for given in row.labels()
+    ]
+    model = keras.Model(
+        [one_or_all, *labels] if labels else one_or_all,
+        row.make()(one_or_all, *labels),
+    )
+    given = [row.inputs(), *row.labels()] if labels else row.inputs()
+    expected = ops.convert_to_numpy(model(given))
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    found = ops.convert_to_numpy(loaded(row.inputs()))
+    found = ops.convert_to_numpy(loaded(given))
     np.testing.assert_array_equal(found, expected)
 
 
@@ -215,7 +308,8 @@ def test_a_saved_model_loads_in_safe_mode_with_equal_outputs(row, tmp_path):
 def test_mixed_precision_gives_finite_outputs_and_float32_weights(row, policy):
     layer = row.make(dtype=policy)
     for training in (True, False):
-        outputs = layer(row.inputs(), **training_argument(layer, training))
+        arguments = training_argument(layer, training)
+        outputs = layer(row.inputs(), *row.labels(), **arguments)
         outputs = ops.convert_to_numpy(ops.cast(outputs, "float32"))
         assert np.isfinite(outputs).all()
     # A choice of channels is a whole number.
@@ -231,19 +325,20 @@ def test_a_gradient_reaches_every_trainable_weight(row):
     import tensorflow as tf
 
     layer = row.make()
-    layer(row.inputs())
+    layer(row.inputs(), *row.labels())
     variables = [weight.value for weight in layer.trainable_weights]
     with tf.GradientTape() as tape:
         inputs = tf.nest.map_structure(tf.constant, row.inputs())
         if not variables:  # a layer without weights passes gradients on
             variables = tf.nest.flatten(inputs)
             tape.watch(variables)
-        outputs = layer(inputs, **training_argument(layer, True))
+        outputs = layer(inputs, *row.labels(), **training_argument(layer, True))
         factors = np.random.default_rng(1).normal(size=outputs.shape)
         total = ops.sum(outputs * factors.astype("float32"))
     gradients = tape.gradient(total, variables)
     for gradient in gradients:
         assert gradient is not None
+        gradient = tf.convert_to_tensor(gradient)  # an embedding's comes in slices
         assert np.isfinite(gradient).all()
         assert np.any(gradient != 0)
 
