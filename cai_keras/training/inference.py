@@ -8,7 +8,7 @@ import numpy as np
 _compiled: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
 
-def predict_in_batches(network, inputs: np.ndarray, batch_size: int) -> np.ndarray:
+def predict_in_batches(network, inputs, batch_size: int) -> np.ndarray:
     """`network(inputs)` in inference mode, `batch_size` examples at a time.
 
     The last batch is filled up with its first example and cut again: every call has
@@ -16,24 +16,28 @@ def predict_in_batches(network, inputs: np.ndarray, batch_size: int) -> np.ndarr
     of this process share each batch; the results do not depend on their number.
 
     Args:
-        network: Keras model of one input and one output.
-        inputs: (n, ...), n >= 1.
+        network: Keras model of one output.
+        inputs: array (n, ...), n >= 1, or a list of such for a network of several.
     Returns:
         NumPy array (n, ...).
     Raises:
         ValueError: there is no example.
     """
-    if len(inputs) == 0:
+    count = len(keras.tree.flatten(inputs)[0])
+    if count == 0:
         raise ValueError("no example to predict")
     predict, replicas = _predictor(network)
     size = -(-batch_size // replicas) * replicas
     outputs = []
-    for start in range(0, len(inputs), size):
-        batch = inputs[start : start + size]
-        missing = size - len(batch)
-        if missing:
-            batch = np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)])
-        outputs.append(np.asarray(predict(batch))[: size - missing])
+    for start in range(0, count, size):
+        found = min(size, count - start)
+
+        def fill(array, start=start, missing=size - found):
+            batch = array[start : start + size]
+            return np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)])
+
+        batch = keras.tree.map_structure(fill, inputs)
+        outputs.append(np.asarray(predict(batch))[:found])
     return np.concatenate(outputs)
 
 
@@ -53,11 +57,19 @@ def _predictor(network):
     replicas = len(strategy.extended.worker_devices)
 
     def predict(batch):
-        parts = iter(np.split(batch, replicas))
+        parts = iter(_split(batch, replicas))
         shared = strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(next(parts))
+            lambda context: keras.tree.map_structure(tf.constant, next(parts))
         )
         found = strategy.experimental_local_results(_compiled[network](shared))
         return np.concatenate([part.numpy() for part in found])
 
     return predict, replicas
+
+
+def _split(batch, count: int) -> list:
+    """Equal parts of every array of a batch."""
+    if not isinstance(batch, list):
+        return np.split(batch, count)
+    arrays = [np.split(array, count) for array in batch]
+    return [list(parts) for parts in zip(*arrays, strict=True)]

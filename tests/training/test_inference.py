@@ -43,3 +43,14 @@ def test_every_call_has_the_same_shape():
 def test_no_example_is_refused(network):
     with pytest.raises(ValueError, match="no example"):
         predict_in_batches(network, np.zeros((0, 3)), 4)
+
+
+def test_a_network_of_two_inputs_gets_equal_parts_of_both():
+    first, second = keras.Input((2,)), keras.Input((), dtype="int32")
+    total = keras.ops.sum(first, axis=1) + keras.ops.cast(second, "float32")
+    network = keras.Model([first, second], total)
+    inputs = [np.arange(14, dtype="float32").reshape(7, 2), np.arange(7, dtype="int32")]
+
+    found = predict_in_batches(network, inputs, 3)
+
+    np.testing.assert_allclose(found, inputs[0].sum(axis=1) + inputs[1])

@@ -1,0 +1,1 @@
+"""What judges generated pictures: feature extractors by name, and how they resize."""
