@@ -18,6 +18,7 @@ from cai_keras.cli import (
     launch,
     paper_commands,
     report,
+    sample,
     scaffold,
     stylize,
     tensorboard,
@@ -44,6 +45,7 @@ app.command("launch", context_settings=launch.CONTEXT)(launch.launch)
 app.command("evaluate")(evaluate.evaluate)
 app.command("figure")(figure.figure)
 app.command("stylize")(stylize.stylize)
+app.command("sample")(sample.sample)
 app.command("report")(report.report)
 app.command("import")(foreign.import_results)
 app.command("compare")(compare.compare)

@@ -1,5 +1,6 @@
 """Finds the papers: the folders of the `reproductions` package."""
 
+import ast
 import importlib
 import importlib.util
 from collections.abc import Callable
@@ -73,6 +74,21 @@ def networks_of(paper: Paper) -> Callable[..., dict]:
     return _module(paper, "experiment").networks
 
 
+def draws_pictures(slug: str) -> bool:
+    """Whether the paper's experiment.py has a `sampler`, from its text alone.
+
+    An import would take seconds for TensorFlow, of every paper for an error's line.
+    """
+    file = papers_folder() / slug / "experiment.py"
+    tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+    return any("sampler" in _names(node) for node in tree.body)
+
+
+def sampler_of(paper: Paper) -> Callable[..., Any]:
+    """Function from a recipe and loaded networks to a `generation.sampler.Sampler`."""
+    return _module(paper, "experiment").sampler
+
+
 def data_problems(paper: Paper) -> Callable[[str], list[str]]:
     """The paper's check of a data spec: one line with the fix for each problem.
 
@@ -85,6 +101,15 @@ def data_problems(paper: Paper) -> Callable[[str], list[str]]:
     from cai_keras.data.image_task import problems_of
 
     return problems_of
+
+
+def _names(node: ast.stmt) -> list[str]:
+    """What a statement at the top of a module defines or imports."""
+    if isinstance(node, ast.FunctionDef):
+        return [node.name]
+    if isinstance(node, ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    return []
 
 
 def _module(paper: Paper, name: str) -> ModuleType:

@@ -89,5 +89,5 @@ def test_labels_are_drawn_from_all_classes_or_are_those_of_the_batch():
 
 
 def test_an_unknown_distribution_is_refused_with_the_nearest():
-    with pytest.raises(UsageError, match="latent distribution: .* 'normal'"):
+    with pytest.raises(UsageError, match=r"latent distribution: .* 'normal'"):
         LatentSpace(3, "nrmal")

@@ -245,7 +245,7 @@ def test_features_are_summed_over_positions_and_not_averaged():
 
 
 def test_an_unknown_mixing_is_refused_with_the_nearest():
-    with pytest.raises(UsageError, match="mixing: .* 'attention'"):
+    with pytest.raises(UsageError, match=r"mixing: .* 'attention'"):
         Mixing("atention", 32)
 
 

@@ -1,0 +1,1 @@
+"""What scores of generated pictures say of real ones: floors, biases, disturbances."""
