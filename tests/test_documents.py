@@ -71,8 +71,8 @@ def test_ci_runs_the_test_command_of_the_readme():
 @pytest.mark.parametrize(
     "name",
     ["README.md", "docs/compare.md", "docs/data.md", "docs/distributed.md",
-     "docs/networks.md", "docs/results.md", "docs/runs.md", "docs/scenes.md",
-     "docs/stylize.md", "docs/tensorboard.md"],
+     "docs/networks.md", "docs/results.md", "docs/runs.md", "docs/sample.md",
+     "docs/scenes.md", "docs/stylize.md", "docs/tensorboard.md"],
 )  # fmt: skip
 def test_every_command_of_a_document_runs_in_its_order(name, tmp_path):
     ran = 0
@@ -142,6 +142,7 @@ def test_the_library_examples_about_networks_run():
     assert printed == [
         "232.3 million multiply-adds", "True",
         "{'conv1_1': (1, 96, 128, 32), 'conv4_2': (1, 12, 16, 256)}",
+        "cai_vgg 256", "True",
         "[3, 5, 9, 17, 33, 65, 67, 67]", "67",
     ]  # fmt: skip
 

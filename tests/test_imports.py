@@ -23,7 +23,16 @@ ALLOWED = {
     "networks": {"layers"},
     "training": {"layers", "losses", "metrics", "data", "reporting"},
     "stylization": {"layers", "losses", "metrics", "data", "networks", "training"},
-    "cli": {"training", "data", "reporting", "stylization"},
+    "generation": {
+        "layers",
+        "losses",
+        "metrics",
+        "data",
+        "networks",
+        "training",
+        "reporting",
+    },
+    "cli": {"training", "data", "reporting", "stylization", "generation"},
 }
 
 

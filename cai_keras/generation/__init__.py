@@ -1,1 +1,1 @@
-"""What judges generated pictures: feature extractors by name, and how they resize."""
+"""Generated pictures: where they come from, and the features that judge them."""

@@ -1,4 +1,4 @@
-"""Small trained networks as files: half-precision weights, and what they are.
+"""Small trained networks as files: their weights, mostly in half precision, and more.
 
 `NAME.npz` holds the weights, `NAME.json` beside it who made them and how, with the
 SHA-256 of the first. Neither can run code when it is read.
@@ -15,25 +15,35 @@ import numpy as np
 
 from cai_keras.errors import DataError
 
+PRECISIONS = {"half": np.float16, "single": np.float32}
 _ORDER = ("kernel", "bias")
 
 
-def weight_bytes(weights: Mapping[str, Sequence[np.ndarray]]) -> bytes:
+def weight_bytes(
+    weights: Mapping[str, Sequence[np.ndarray]], precision: str = "half"
+) -> bytes:
     """The content of `NAME.npz`; the same for the same weights.
 
     Args:
         weights: name of a layer -> [kernel, bias].
+        precision: one of `PRECISIONS`.
     Raises:
-        ValueError: a weight does not fit into half precision.
+        ValueError: another precision, or a weight does not fit into it.
     """
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"precision: expected {' or '.join(PRECISIONS)}, received {precision!r}"
+        )
     arrays = {}
     for layer, values in weights.items():
         for name, value in zip(_ORDER, values, strict=True):
             with np.errstate(over="ignore"):  # named below
-                half = np.asarray(value).astype(np.float16)
-            if not np.isfinite(half).all():
-                raise ValueError(f"{layer}/{name}: beyond the range of half precision")
-            arrays[f"{layer}/{name}"] = half
+                stored = np.asarray(value).astype(PRECISIONS[precision])
+            if not np.isfinite(stored).all():
+                raise ValueError(
+                    f"{layer}/{name}: beyond the range of {precision} precision"
+                )
+            arrays[f"{layer}/{name}"] = stored
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()

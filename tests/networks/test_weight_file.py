@@ -31,6 +31,15 @@ def test_weights_come_back_rounded_to_half_precision(tmp_path):
     assert about["colour"] == "blue"
 
 
+def test_single_precision_is_kept_where_it_is_asked_for(tmp_path):
+    kernel = np.float32([[0.1, 70000.0]])
+    content = weight_bytes({"conv": [kernel, np.zeros(2)]}, "single")
+
+    weights, _ = read_weight_file(written(tmp_path, content))
+
+    np.testing.assert_array_equal(weights["conv"][0], kernel)
+
+
 def test_the_same_weights_are_the_same_bytes():
     assert weight_bytes(WEIGHTS) == weight_bytes(WEIGHTS)
 

@@ -169,5 +169,5 @@ def test_spectral_normalisation_moves_once_in_a_step_of_joint_batches():
 
 
 def test_an_unknown_penalty_is_refused_with_the_nearest():
-    with pytest.raises(UsageError, match="penalty: .* 'gradient_penalty'"):
+    with pytest.raises(UsageError, match=r"penalty: .* 'gradient_penalty'"):
         SlopePenalty("gradient_penaltie", 1.0)

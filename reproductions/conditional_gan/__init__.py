@@ -1,0 +1,1 @@
+"""Mirza and Osindero 2014: both players are told the class."""

@@ -1,0 +1,1 @@
+"""Goodfellow et al. 2014: generative adversarial networks, and DCGAN."""

@@ -1,0 +1,102 @@
+"""Figures of one run: pictures, paths between them, points, and densities."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.neighbors import NearestNeighbors
+
+from cai_keras.data.latents import LatentSpace
+from cai_keras.data.picture_files import as_bytes
+from cai_keras.generation.grids import picture_grid
+from cai_keras.generation.picture_evaluation import PictureEvaluation
+from cai_keras.reporting.style import COLOURS, MUTED, figure_style
+
+from .evaluate import DensityEvaluation, RingEvaluation
+
+_ROWS, _COLUMNS = 6, 9  # of generated pictures; one more column of real ones
+_SEED = 1  # of figures' latent vectors
+
+
+def samples(evaluation: PictureEvaluation) -> Figure:
+    """Generated pictures; last in each row, what training has nearest to its last."""
+    made = evaluation.sampler.sample(_ROWS * _COLUMNS, _SEED)
+    rows = made.reshape(_ROWS, _COLUMNS, *made.shape[1:])
+    train = evaluation.pictures.train
+    near = nearest(rows[:, -1], train.head(min(train.count, 10_000)))
+    whole = np.concatenate([rows, near[:, None]], axis=1)
+    grid = picture_grid(whole.reshape(-1, *made.shape[1:]), _COLUMNS + 1)
+    edge = grid.shape[1] * _COLUMNS / (_COLUMNS + 1)
+    with figure_style():
+        figure, axis = plt.subplots(figsize=(6, 6 * grid.shape[0] / grid.shape[1]))
+        _show(axis, grid)
+        axis.axvline(edge - 0.5, color="#F0E442", lw=1.5)
+    return figure
+
+
+def nearest(made: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Of each generated picture the training picture at the least distance.
+
+    Args:
+        made: float (n, height, width, channels) in [0, 1].
+        train: uint8 (m, ...).
+    Returns:
+        float32 (n, ...) in [0, 1].
+    """
+    flat = train.reshape(len(train), -1).astype(np.float32)
+    search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(flat)
+    wanted = as_bytes(made).reshape(len(made), -1).astype(np.float32)
+    places = search.kneighbors(wanted, return_distance=False)[:, 0]
+    return train[places].astype(np.float32) / 255
+
+
+def interpolation(evaluation: PictureEvaluation, space: LatentSpace) -> Figure:
+    """Pictures on straight lines between pairs of latent vectors."""
+    first, last = np.split(space.draw(2 * _ROWS, _SEED), 2)
+    shares = np.linspace(0, 1, _COLUMNS + 1, dtype=np.float32)[None, :, None]
+    paths = first[:, None] * (1 - shares) + last[:, None] * shares
+    made = evaluation.sampler.pictures(paths.reshape(-1, space.size))
+    grid = picture_grid(made, _COLUMNS + 1)
+    with figure_style():
+        figure, axis = plt.subplots(figsize=(6, 6 * grid.shape[0] / grid.shape[1]))
+        _show(axis, grid)
+    return figure
+
+
+def points(evaluation: RingEvaluation) -> Figure:
+    """Generated points beside real ones, before and after training."""
+    with evaluation.initial.swapped_in():
+        before = evaluation.points()
+    with figure_style():
+        figure, axes = plt.subplots(1, 2, figsize=(6.6, 3.4), sharex=True, sharey=True)
+        real = evaluation.ring.draw(len(before), _SEED)
+        for axis, made, title in zip(
+            axes, (before, evaluation.points()), ("before", "after"), strict=True
+        ):
+            axis.plot(*real.T, ".", color=MUTED, ms=1, label="real")
+            axis.plot(*made.T, ".", color=COLOURS[1], ms=1, label="generated")
+            axis.set_title(f"{title} training", fontsize=9)
+            axis.set_aspect("equal")
+        reach = 1.5 * evaluation.ring.radius
+        axes[0].set(xlim=(-reach, reach), ylim=(-reach, reach))
+        axes[0].legend(fontsize=8, markerscale=8, loc="center")
+    return figure
+
+
+def densities(evaluation: DensityEvaluation) -> Figure:
+    """p, q, the discriminator, and the best one: Figure 1 of the paper."""
+    pair = evaluation.densities
+    x = np.linspace(-4, 5, 500)
+    with figure_style():
+        figure, axis = plt.subplots(figsize=(5, 3.2))
+        axis.plot(x, pair.p(x), ":", color="black", label="p, data")
+        axis.plot(x, pair.q(x), color=COLOURS[2], label="q, generated")
+        axis.plot(x, pair.optimal(x), color=MUTED, lw=3, label="p / (p + q)")
+        axis.plot(x, evaluation.curve(x), "--", color=COLOURS[0], label="D")
+        axis.set_xlabel("x")
+        axis.legend(fontsize=8)
+    return figure
+
+
+def _show(axis, picture: np.ndarray) -> None:
+    axis.imshow(picture, interpolation="nearest")
+    axis.set_axis_off()
