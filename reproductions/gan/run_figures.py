@@ -78,7 +78,7 @@ def points(evaluation: RingEvaluation) -> Figure:
             axis.set_aspect("equal")
         reach = 1.5 * evaluation.ring.radius
         axes[0].set(xlim=(-reach, reach), ylim=(-reach, reach))
-        axes[0].legend(fontsize=8, markerscale=8, loc="center")
+        axes[1].legend(fontsize=8, markerscale=8, loc="center")
     return figure
 
 
