@@ -97,8 +97,9 @@ class FloorEvaluation:
         for name, place in (("fewest", 0), ("most", -1)):
             value = self.frechet_floors()[place]
             logarithm = np.log10(max(value, _SMALLEST))
+            # Both are of the same pictures, of all or of some: they can be compared.
             key = f"log10_fid_{name}_pictures"
-            found[key] = self._metric(logarithm, self.sizes[place])
+            found[key] = self._metric(logarithm, self.sizes[-1])
         return found
 
     def _shares_of_disturbed(self) -> dict[str, Metric]:
@@ -114,11 +115,17 @@ class FloorEvaluation:
 
     def _manifolds(self) -> dict[str, Metric]:
         real, others = self.features
-        is_kept = self.halves.labels < np.median(np.unique(self.halves.labels))
+        labels, wanted = self.halves.labels, len(others) // 4
+        # So many for every seed: sets of other sizes cannot be compared.
+        kept = np.flatnonzero(labels < np.median(np.unique(labels)))[:wanted]
+        if len(kept) < wanted:
+            raise UsageError(
+                f"evaluate.sizes: {len(kept)} pictures of half the classes"
+            )
         sets = {
             "most_pictures": others,
             # Even the set is halved the kept pictures are compared with all others.
-            "half_of_classes": others[is_kept],
+            "half_of_classes": others[kept],
             "noise": self._noisy(),
         }
         found = {}

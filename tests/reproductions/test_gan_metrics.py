@@ -149,12 +149,17 @@ def test_the_frechet_floor_falls_with_the_number_and_the_kernels_has_no_sign():
     assert 0 < found["fid_share_of_disturbed"].value < 1
 
 
-def test_half_of_the_classes_are_those_with_the_lower_labels():
-    found = FloorEvaluation(EXTRACTOR, halves(), SETTINGS, seed=0).measure()
+def test_half_of_the_classes_are_those_with_the_lower_labels_a_quarter_of_the_set():
+    given = halves()
+    evaluation = FloorEvaluation(EXTRACTOR, given, SETTINGS, seed=0)
+    # Of labels 0 to 3 the higher ones are made white, far from all others.
+    given.second[given.labels >= 2] = 1.0
 
-    # Labels 0 and 1 of 0 to 3.
-    kept = (halves().labels < 2).sum()
-    assert found["recall_half_of_classes"].count == kept
+    found = evaluation.measure()
+
+    assert found["recall_half_of_classes"].count == 50
+    assert found["precision_half_of_classes"].value > 0.8
+    assert found["precision_most_pictures"].value < 0.7
     assert found["precision_most_pictures"].count == 200
 
 

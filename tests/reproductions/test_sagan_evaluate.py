@@ -129,14 +129,23 @@ def colours():
 
 @pytest.fixture
 def brightness(monkeypatch):
-    """An extractor whose feature is the brightness."""
+    """An extractor of the brightness; `sure` also tells black from white."""
+
+    def level_of(pictures):
+        return pictures.mean(axis=(1, 2, 3))[:, None] / 255
 
     def compute(pictures):
-        return pictures.mean(axis=(1, 2, 3))[:, None] / 255, None
+        return level_of(pictures), None
 
-    found = FeatureExtractor("brightness", "0" * 64, "none", 1, None, 3, compute)
-    monkeypatch.setattr(evaluate, "load_extractor", lambda spec: found)
-    return found
+    def compute_surely(pictures):
+        level = level_of(pictures)
+        return level, np.eye(2)[(level[:, 0] > 0.5).astype(int)]
+
+    def load(name):
+        function = compute_surely if name == "sure" else compute
+        return FeatureExtractor(name, "0" * 64, "none", 1, None, 3, function)
+
+    monkeypatch.setattr(evaluate, "load_extractor", load)
 
 
 class Obedient(keras.layers.Layer):
@@ -163,16 +172,36 @@ SETTINGS = SimpleNamespace(
 )
 
 
+@pytest.mark.parametrize("judge", ["linear", "sure"])
 @pytest.mark.parametrize(("turned", "expected"), [(False, 100), (True, 0)])
-def test_a_judge_says_how_many_labels_are_obeyed(turned, expected, colours, brightness):
-    found = evaluate.PictureEvaluation(makes(turned), colours, SETTINGS, 0).measure()
+def test_a_judge_says_how_many_labels_are_obeyed(
+    judge, turned, expected, colours, brightness
+):
+    settings = SimpleNamespace(**{**vars(SETTINGS), "judge": judge})
+
+    found = evaluate.PictureEvaluation(makes(turned), colours, settings, 0).measure()
 
     values = {name: metric.value for name, metric in found.items()}
     assert values["label_accuracy_percent"] == expected
     assert values["label_accuracy_percent_of_real"] == 100
     assert values["label_accuracy_percent_by_chance"] == 50
-    # In each tenth, four pictures, both colours as often; the judge is not quite sure.
-    assert 1.2 < values["class_score"] <= 2
+
+
+def test_the_class_score_is_the_judges_where_features_have_no_classes(
+    colours, brightness
+):
+    settings = SimpleNamespace(**{**vars(SETTINGS), "judge": "sure"})
+
+    found = evaluate.PictureEvaluation(makes(True), colours, settings, 0).measure()
+
+    # Two classes, as often in each tenth, and no doubt of any picture.
+    assert found["class_score"].value == pytest.approx(2)
+    assert found["class_score"].passport["judge_features"] == "sure"
+
+
+def test_the_linear_judges_passport_says_what_it_learned_from(colours, brightness):
+    found = evaluate.PictureEvaluation(makes(False), colours, SETTINGS, 0).measure()
+
     passport = found["label_accuracy_percent"].passport
     assert passport["judge_features"] == "brightness"
     assert passport["judge_classifier"] == "linear, 20"
