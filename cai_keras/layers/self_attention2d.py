@@ -92,7 +92,8 @@ class SelfAttention2D(keras.layers.Layer):
             for layer in (self._theta, self._phi, self._g)
         ]
         if self.pool_keys:
-            maps[1:] = [ops.max_pool(values, (2, 2)) for values in maps[1:]]
+            # Strides are said: Keras 3.15 on JAX mistakes those that are not.
+            maps[1:] = [ops.max_pool(values, 2, 2) for values in maps[1:]]
         return [_as_sequence(values) for values in maps]
 
     def _apply(self, layer, inputs, training):

@@ -34,6 +34,8 @@ def draw_floors(runs) -> Figure:
         left.legend(fontsize=8)
         for axis, name in ((left, "Frechet distance"), (right, "kernel distance")):
             axis.set_xlabel("pictures in each set")
+            axis.set_xticks(sizes, [str(int(size)) for size in sizes])
+            axis.minorticks_off()
             axis.set_title(f"{name} of real pictures to others", fontsize=9)
         figure.suptitle(_title(members), fontsize=9)
     return figure
