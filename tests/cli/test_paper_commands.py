@@ -15,7 +15,7 @@ def added(arguments):
 
 def test_a_papers_code_is_imported_only_where_it_matters():
     assert added(["taskonomy", "solve"]) == ["taskonomy"]
-    assert added(["--help"]) == ["cai_vgg", "taskonomy"]
+    assert added(["--help"]) == ["cai_vgg", "gan_metrics", "taskonomy"]
     assert added(["list", "--json"]) == []
 
 
