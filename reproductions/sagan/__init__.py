@@ -1,0 +1,1 @@
+"""Zhang et al. 2019: generators and discriminators with self-attention."""
