@@ -3,7 +3,8 @@
     cai_vgg: trained by this project on CIFAR-10, shipped with it; nothing to download
     random_vgg, random_vgg/SEED: the same layers with random weights: a control
     imagenet_vgg16, imagenet_vgg19, path:FILE: see `networks.feature_networks`
-    classifier:FILE.npz: a judge, see `networks.small_classifier`
+    classifier:NAME: a judge that is shipped, such as classifier:fashion_mnist, or of a
+        file, classifier:FILE.npz; see `networks.small_classifier`
     inception_fid:FILE: the network of the published FID, IS and KID, see
         `networks.fid_inception_weights` for the file
     keras_inception_v3, keras_inception_v3:FILE.h5: of keras.applications, downloaded or
@@ -23,6 +24,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from cai_keras import networks
 from cai_keras.data.picture_files import as_bytes
 from cai_keras.errors import DataError, UsageError, choose
 from cai_keras.generation.resizing import RESIZINGS, resize_pictures
@@ -38,6 +40,9 @@ from cai_keras.networks.small_classifier import load_small_classifier
 # Of a VGG: its last convolution's maps are averaged. After three poolings 28 pixels are
 # 3 x 3 there; after four, one pixel is left, and half of the picture is not seen.
 _VGG_BLOCK = "conv4_"
+# Judges that are shipped: classifier_NAME.npz.
+_WEIGHTS = Path(networks.__file__).with_name("weights")
+_SHIPPED = "classifier_"
 # Beyond [0, 1] by less is rounding of floating point numbers.
 _TOLERANCE = 1e-3
 
@@ -178,7 +183,7 @@ def _vgg(spec: str, rest: str, resizing: str | None) -> FeatureExtractor:
 
 
 def _classifier(spec: str, rest: str, resizing: str | None) -> FeatureExtractor:
-    path = _file(spec, rest, "a file of `save_small_classifier`")
+    path = _judge_file(spec, rest)
     network, about = load_small_classifier(path)
     height, width, channels = network.input_shape[1:]
 
@@ -187,7 +192,7 @@ def _classifier(spec: str, rest: str, resizing: str | None) -> FeatureExtractor:
         return found["features"], _numpy(keras.ops.softmax(found["logits"]))
 
     return FeatureExtractor(
-        f"classifier_{path.stem}",
+        path.stem if path.parent == _WEIGHTS else f"classifier_{path.stem}",
         about["sha256"],
         resizing or "none",
         network.output["features"].shape[-1],
@@ -264,6 +269,17 @@ def _load_keras_inception(spec: str, rest: str) -> keras.Model:
             "InceptionV3 with its last dense layer"
         ) from error
     return source
+
+
+def _judge_file(spec: str, rest: str) -> Path:
+    """Of a judge that is shipped, or of any other, which has a suffix."""
+    if rest.endswith(".npz"):
+        return Path(rest).expanduser()
+    shipped = {
+        path.stem.removeprefix(_SHIPPED): path
+        for path in sorted(_WEIGHTS.glob(f"{_SHIPPED}*.npz"))
+    }
+    return choose(f"feature extractor {spec}: the judge", rest, shipped)
 
 
 def _file(spec: str, rest: str, what: str) -> Path:

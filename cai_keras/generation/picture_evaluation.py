@@ -10,6 +10,7 @@ import numpy as np
 from cai_keras.data.picture_sets import PictureSet
 from cai_keras.errors import UsageError
 from cai_keras.generation.extractors import FeatureExtractor, load_extractor
+from cai_keras.generation.frechet_monitor import FrechetMonitor
 from cai_keras.generation.initial_weights import InitialWeights
 from cai_keras.generation.parzen_score import parzen_score
 from cai_keras.generation.sampler import Sampler
@@ -37,8 +38,9 @@ class PictureEvaluation:
         initial: the generator's weights before training.
         settings: the recipe's section `evaluate`: `extractor`, a name for
             `load_extractor`; `pictures`, how many of each kind are compared, fewer
-            where there are fewer; and `parzen` with `samples` and `validation`, how
-            many pictures of each; 0 samples for no Parzen windows.
+            where there are fewer; `while_training`, how many of the Frechet distance
+            during training, 0 for none; and `parzen` with `samples` and `validation`,
+            how many pictures of each; 0 samples for no Parzen windows.
     """
 
     sampler: Sampler
@@ -64,6 +66,17 @@ class PictureEvaluation:
         """Those of the same latent vectors before training."""
         with self.initial.swapped_in():
             return self.made(count)
+
+    @cached_property
+    def monitor(self) -> FrechetMonitor:
+        """The distance to test pictures while the generator learns."""
+        return FrechetMonitor(
+            self.extractor,
+            lambda first, last: self.sampler.stretch(first, last, _SEED),
+            self.pictures.test.head,
+            "test",
+            min(self.settings.while_training, self.count),
+        )
 
     def measure(self) -> dict[str, Metric]:
         """Scores of `score_set`, and log10_frechet of trained and untrained.

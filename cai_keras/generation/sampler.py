@@ -46,6 +46,12 @@ class Sampler:
         """
         return self.pictures(self.space.draw(count, seed), labels)
 
+    def stretch(self, first: int, last: int, seed: int) -> np.ndarray:
+        """Pictures number `first` to `last` - 1 of any `sample` with this seed."""
+        labels = self.balanced_labels(last)
+        latents = self.space.draw(last, seed)[first:]
+        return self.pictures(latents, None if labels is None else labels[first:])
+
     def pictures(
         self, latents: np.ndarray, labels: np.ndarray | None = None
     ) -> np.ndarray:

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 _FILTER = np.array([1, 4, 6, 4, 1]) / 16
 _PATCH_SIZE = 7
+LEAST_SIDE = 16  # pixels of the coarsest level of `set_swd`
 _DIRECTIONS, _REPEATS = 128, 4
 _CHUNK = 64  # pictures whose pyramids are in memory at once
 
@@ -211,10 +212,12 @@ def set_swd(first: np.ndarray, second: np.ndarray, seed: int = 0) -> dict[str, f
             "expected two sets (n, height, width, channels) of one size, "
             f"received {first.shape} and {second.shape}"
         )
-    if min(size[:2]) < 16:
-        raise ValueError(f"expected sides of 16 pixels or more, received {size}")
+    if min(size[:2]) < LEAST_SIDE:
+        raise ValueError(
+            f"expected sides of {LEAST_SIDE} pixels or more, received {size}"
+        )
     sides = [min(size[:2])]
-    while (half := (sides[-1] + 1) // 2) >= 16:
+    while (half := (sides[-1] + 1) // 2) >= LEAST_SIDE:
         sides.append(half)
     found = _swd(first, second, [str(side) for side in sides], 128, True, seed)
     return {name: 1e3 * distance for name, distance in found.items()}

@@ -47,6 +47,11 @@ class RunFolder:
         return self.path / "figures"
 
     @property
+    def progress(self) -> Path:
+        """Pictures from while it trained: see `progress_pictures`."""
+        return self.path / "progress"
+
+    @property
     def tensorboard(self) -> Path:
         return self.path / "tb"
 

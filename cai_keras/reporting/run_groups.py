@@ -1,6 +1,6 @@
 """What figures over many runs share: titles, means over seeds, and curves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,26 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
     """Mean and sample standard deviation over seeds; the latter is 0 for one seed."""
     deviation = np.std(values, ddof=1) if len(values) > 1 else 0.0
     return float(np.mean(values)), float(deviation)
+
+
+def by_variant(
+    runs: Iterable[FinishedRun], is_shown: Callable[[FinishedRun], bool] | None = None
+) -> dict[str, list[FinishedRun]]:
+    """Variant -> its runs by seed; variants in alphabetical order.
+
+    Args:
+        is_shown: others are left out.
+    """
+    found: dict[str, list[FinishedRun]] = {}
+    for run in sorted(runs, key=lambda run: (run.record.variant, run.record.seed)):
+        if is_shown is None or is_shown(run):
+            found.setdefault(run.record.variant, []).append(run)
+    return found
+
+
+def curve_names(run: FinishedRun) -> set[str]:
+    """Metrics that were logged while the run trained; none of one without training."""
+    return set(run.metrics().metric) if run.record.steps_done else set()
 
 
 def curves_of(runs: Iterable[FinishedRun], metric: str) -> "pd.DataFrame":

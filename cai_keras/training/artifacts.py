@@ -8,6 +8,7 @@ from cai_keras.data.picture_files import picture_bytes
 from cai_keras.reporting.atomic import write_atomic
 from cai_keras.reporting.paper_figures import NothingToDraw
 from cai_keras.reporting.pictures import png_bytes
+from cai_keras.reporting.progress_pictures import write_progress
 from cai_keras.reporting.projector import write_projector
 from cai_keras.reporting.run_folder import RunFolder
 from cai_keras.training.experiment import Experiment, Phase
@@ -31,10 +32,13 @@ def draw_figures(
         log.figure("figures", step, name, png)
 
 
-def show_progress(phase: Phase, log: RunLog, step: int) -> None:
-    """The phase's pictures as they are now, for TensorBoard."""
+def show_progress(phase: Phase, folder: RunFolder, log: RunLog, step: int) -> None:
+    """The phase's pictures as they are now, for TensorBoard and as files."""
     for name, picture in phase.progress.items():
-        log.figure("train", step, name, picture_bytes(picture(), ".png"))
+        png = picture_bytes(picture(), ".png")
+        log.figure("train", step, name, png)
+        with writing(folder.progress):
+            write_progress(folder, name, step, png)
 
 
 def write_embeddings(experiment: Experiment, folder: RunFolder) -> None:

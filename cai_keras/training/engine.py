@@ -284,8 +284,8 @@ class _Run:
         if last:
             self._call(phase.finish)
         # Before the checkpoint: a run that is killed in here makes both up for it.
-        if not last and _due(self.done, train.evaluate_every) and self.is_chief:
-            self._validate(phase)
+        if (last or _due(self.done, train.evaluate_every)) and self.is_chief:
+            self._validate(phase, last)
         self._hear_signals()
         asked = self.stopping or _due(self.done, train.checkpoint_every)
         if last or (asked and not phase.is_whole):
@@ -319,10 +319,10 @@ class _Run:
     def _last_good(self) -> str:
         return f"last good checkpoint: {self.store.newest or 'none was written'}"
 
-    def _validate(self, phase: Phase) -> None:
-        show_progress(phase, self.log, self.done)
+    def _validate(self, phase: Phase, last: bool) -> None:
+        show_progress(phase, self.folder, self.log, self.done)
         evaluator = self.experiment.evaluators.get("validation")
-        if evaluator is None:
+        if evaluator is None or last:  # then all splits are evaluated
             return
         with self.strategy.scope(), evaluation_weights(self.experiment, self.recipe):
             metrics = {f"validation/{k}": v for k, v in evaluator().items()}

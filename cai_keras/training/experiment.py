@@ -31,7 +31,8 @@ class Phase:
         finish: called after the last step; what it leaves in the learner's variables
             is in the checkpoint that follows.
         progress: name -> function giving a picture (height, width, 3), in [0, 1] where
-            it is to be seen; TensorBoard shows it whenever validation is due.
+            it is to be seen; shown by TensorBoard and kept as a file whenever
+            validation is due, and after the last step.
     """
 
     learner: Learner

@@ -10,7 +10,7 @@ from cai_keras.data.gaussian_ring import GaussianRing
 from cai_keras.data.latents import LatentSpace
 from cai_keras.generation.initial_weights import InitialWeights
 from cai_keras.generation.picture_evaluation import PictureEvaluation
-from cai_keras.generation.picture_judge import PictureJudge, load_judge
+from cai_keras.generation.picture_judge import PictureJudge, open_judge
 from cai_keras.metrics.mode_coverage import class_coverage, mode_coverage
 from cai_keras.reporting.record import Metric
 from cai_keras.training.inference import predict_in_batches
@@ -36,19 +36,25 @@ class LabelEvaluation:
     Attributes:
         scores: of the pictures without regard to their classes.
         classes: how many.
-        settings: the recipe's section `evaluate`: `judge`, a name for `load_judge`,
+        settings: the recipe's section `evaluate`: `judge`, a name for `open_judge`,
             and `judge_pictures`, how many real ones it may learn from.
+    Raises:
+        DataError, UsageError: a judge whose weights are missing, or that has no
+            classes; before any training.
     """
 
     scores: PictureEvaluation
     classes: int
     settings: object
 
+    def __post_init__(self):
+        object.__setattr__(self, "_fit", open_judge(self.settings.judge))
+
     @cached_property
     def judge(self) -> PictureJudge:
         train = self.scores.pictures.train
         count = min(self.settings.judge_pictures, train.count)
-        return load_judge(self.settings.judge, train.head(count), train.labels[:count])
+        return self._fit(train.head(count), train.labels[:count])
 
     def measure(self) -> dict[str, Metric]:
         """Scores; how many labels are obeyed; how evenly the judge finds classes.

@@ -63,7 +63,10 @@ def _pictures(recipe, seed: int) -> Experiment:
 
     return Experiment(
         phases=(_phase(recipe, built, loaded, {"made": shown}),),
-        evaluators={"test": evaluation.measure},
+        evaluators={
+            "test": evaluation.measure,
+            "validation": scores.monitor.measure,
+        },
         figures={"classes": partial(run_figures.classes, made, evaluation)},
         dataset=loaded.info,
     )

@@ -1,19 +1,20 @@
-"""Figures over runs: labels obeyed, and both players' losses."""
+"""Figures over runs: labels obeyed, and what two players share."""
 
-from collections import defaultdict
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from cai_keras.reporting.adversarial_figures import (
+    draw_distance_curves,
+    draw_player_losses,
+)
 from cai_keras.reporting.paper_figures import NothingToDraw
-from cai_keras.reporting.run_groups import data_title, draw_curve, values_of
+from cai_keras.reporting.progress_pictures import draw_film_strips
+from cai_keras.reporting.run_groups import by_variant, data_title, values_of
 from cai_keras.reporting.style import COLOURS, MUTED, figure_style
 
-_LOSSES = {
-    "train/discriminator/total": "discriminator",
-    "train/generator/adversarial": "generator",
-}
 _ACCURACY = "test/label_accuracy_percent"
 _JUDGE = "test/judge_accuracy_percent"
 _ENTROPY = "test/class_entropy_nats"
@@ -25,7 +26,7 @@ def draw_obedience(runs) -> Figure:
     Args:
         runs: list of `FinishedRun` of one scale and one data set.
     """
-    groups = _by_variant(runs, lambda run: bool(values_of([run], _ACCURACY)))
+    groups = by_variant(runs, lambda run: bool(values_of([run], _ACCURACY)))
     if not groups:
         raise NothingToDraw("no generator of pictures was trained")
     members = [run for group in groups.values() for run in group]
@@ -53,37 +54,10 @@ def draw_obedience(runs) -> Figure:
     return figure
 
 
-def draw_losses(runs) -> Figure:
-    """What both players minimise against the step, a column for each variant.
-
-    Args:
-        runs: as for `draw_obedience`.
-    """
-    groups = _by_variant(runs, lambda run: set(_LOSSES) <= set(run.metrics().metric))
-    if not groups:
-        raise NothingToDraw("no two players were trained")
-    with figure_style():
-        figure, axes = plt.subplots(
-            1, len(groups), figsize=(3 * len(groups) + 0.6, 3), squeeze=False
-        )
-        for axis, (variant, members) in zip(axes[0], groups.items(), strict=True):
-            for (metric, label), colour in zip(_LOSSES.items(), COLOURS, strict=False):
-                draw_curve(axis, members, metric, color=colour, label=label)
-            axis.set_title(variant, fontsize=8)
-            axis.set_xlabel("step")
-        axes[0, 0].set_ylabel("loss, nats")
-        axes[0, 0].legend(fontsize=8)
-        figure.suptitle(data_title(runs[0].record), fontsize=9)
-    return figure
-
-
-def _by_variant(runs, is_shown) -> dict[str, list]:
-    found = defaultdict(list)
-    for run in runs:
-        if run.record.steps_done and is_shown(run):
-            found[run.record.variant].append(run)
-    return found
-
-
 # Figures over all runs of one scale and data set, for `cai figure`.
-FIGURES = {"obedience": draw_obedience, "losses": draw_losses}
+FIGURES = {
+    "obedience": draw_obedience,
+    "losses": draw_player_losses,
+    "distances": draw_distance_curves,
+    "training": partial(draw_film_strips, name="made"),
+}

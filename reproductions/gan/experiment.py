@@ -59,9 +59,10 @@ def _pictures(recipe, seed: int) -> Experiment:
     measure = partial(evaluate.measure_pictures, evaluation, built["discriminator"])
     return Experiment(
         phases=(_phase(recipe, AdversarialLearner, built, loaded, {"made": shown}),),
-        evaluators={"test": measure},
+        evaluators={"test": measure, "validation": evaluation.monitor.measure},
         figures={
             "samples": partial(run_figures.samples, evaluation),
+            "arithmetic": partial(run_figures.arithmetic, evaluation),
             "interpolation": partial(run_figures.interpolation, evaluation, space),
         },
         dataset=loaded.info,

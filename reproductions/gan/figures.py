@@ -1,18 +1,19 @@
-"""Figures over runs: both players' losses, and distances before and after."""
+"""Figures over runs: distances before and after, and what two players share."""
 
-from collections import defaultdict
+from functools import partial
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from cai_keras.reporting.adversarial_figures import (
+    draw_distance_curves,
+    draw_player_losses,
+)
 from cai_keras.reporting.paper_figures import NothingToDraw
-from cai_keras.reporting.run_groups import data_title, draw_curve, values_of
+from cai_keras.reporting.progress_pictures import draw_film_strips
+from cai_keras.reporting.run_groups import by_variant, data_title, values_of
 from cai_keras.reporting.style import COLOURS, MUTED, figure_style
 
-_LOSSES = {
-    "train/discriminator/total": "discriminator",
-    "train/generator/adversarial": "generator",
-}
 # Name -> colour and label, from the worst to the best that there can be.
 _DISTANCES = {
     "test/log10_frechet_untrained": (MUTED, "untrained"),
@@ -21,37 +22,13 @@ _DISTANCES = {
 }
 
 
-def draw_losses(runs) -> Figure:
-    """What both players minimise against the step, a column for each variant.
-
-    Args:
-        runs: list of `FinishedRun` of one scale and one data set.
-    """
-    groups = _by_variant(runs, _is_logged)
-    if not groups:
-        raise NothingToDraw("no two players were trained")
-    with figure_style():
-        figure, axes = plt.subplots(
-            1, len(groups), figsize=(3.4 * len(groups) + 0.6, 3), squeeze=False
-        )
-        for axis, (variant, members) in zip(axes[0], groups.items(), strict=True):
-            for (metric, label), colour in zip(_LOSSES.items(), COLOURS, strict=False):
-                draw_curve(axis, members, metric, color=colour, label=label)
-            axis.set_title(variant, fontsize=9)
-            axis.set_xlabel("step")
-        axes[0, 0].set_ylabel("loss, nats")
-        axes[0, 0].legend(fontsize=8)
-        figure.suptitle(data_title(runs[0].record), fontsize=9)
-    return figure
-
-
 def draw_frechet(runs) -> Figure:
     """Frechet distances of each variant: untrained, trained, and of real pictures.
 
     Args:
-        runs: as for `draw_losses`.
+        runs: list of `FinishedRun` of one scale and data set.
     """
-    groups = _by_variant(runs, lambda run: bool(values_of([run], "test/log10_frechet")))
+    groups = by_variant(runs, lambda run: bool(values_of([run], "test/log10_frechet")))
     if not groups:
         raise NothingToDraw("no generator of pictures was trained")
     with figure_style():
@@ -79,17 +56,10 @@ def _measured_with(members) -> str:
     return f"{passport['features']}, {passport['pictures']:,} pictures"
 
 
-def _is_logged(run) -> bool:
-    return set(_LOSSES) <= set(run.metrics().metric)
-
-
-def _by_variant(runs, is_shown) -> dict[str, list]:
-    found = defaultdict(list)
-    for run in runs:
-        if run.record.steps_done and is_shown(run):
-            found[run.record.variant].append(run)
-    return found
-
-
 # Figures over all runs of one scale and data set, for `cai figure`.
-FIGURES = {"losses": draw_losses, "frechet": draw_frechet}
+FIGURES = {
+    "losses": draw_player_losses,
+    "frechet": draw_frechet,
+    "distances": draw_distance_curves,
+    "training": partial(draw_film_strips, name="made"),
+}

@@ -9,12 +9,16 @@ from cai_keras.data.latents import LatentSpace
 from cai_keras.data.picture_files import as_bytes
 from cai_keras.generation.grids import picture_grid
 from cai_keras.generation.picture_evaluation import PictureEvaluation
+from cai_keras.generation.picture_judge import open_judge
+from cai_keras.reporting.paper_figures import NothingToDraw
 from cai_keras.reporting.style import COLOURS, MUTED, figure_style
 
 from .evaluate import DensityEvaluation, RingEvaluation
 
 _ROWS, _COLUMNS = 6, 9  # of generated pictures; one more column of real ones
 _SEED = 1  # of figures' latent vectors
+_CANDIDATES = 2000  # pictures among which a judge looks for those of a class
+_MOVE = 0.25  # as Radford et al. 2016
 
 
 def samples(evaluation: PictureEvaluation) -> Figure:
@@ -59,6 +63,56 @@ def interpolation(evaluation: PictureEvaluation, space: LatentSpace) -> Figure:
     with figure_style():
         figure, axis = plt.subplots(figsize=(6, 6 * grid.shape[0] / grid.shape[1]))
         _show(axis, grid)
+    return figure
+
+
+def arithmetic(evaluation: PictureEvaluation) -> Figure:
+    """A - B + C of latent vectors: Radford et al. 2016, Section 6.3.2.
+
+    Each class's vector is the mean of a few whose pictures a judge is surest of: one
+    vector alone is unstable, as they write. Around the result lie pictures of vectors
+    that are moved by up to 0.25 in every direction.
+    """
+    asked, train = evaluation.settings.arithmetic, evaluation.pictures.train
+    if train.labels is None:
+        raise NothingToDraw("these pictures have no classes")
+    count = min(asked.judge_pictures, train.count)
+    judge = open_judge(asked.judge, evaluation.extractor)(
+        train.head(count), train.labels[:count]
+    )
+    sampler = evaluation.sampler
+    latents = sampler.space.draw(_CANDIDATES, _SEED)
+    certainty = judge.certainty(sampler.pictures(latents))
+    means, rows = [], []
+    for number in asked.classes:
+        best = latents[np.argsort(-certainty[:, number])[: asked.exemplars]]
+        means.append(best.mean(axis=0))
+        rows += [*best, means[-1]]
+    result = means[0] - means[1] + means[2]
+    moves = np.random.default_rng(_SEED).uniform(-_MOVE, _MOVE, (9, len(result)))
+    moves[4] = 0
+    around = (result + moves).astype(np.float32)
+    parts = picture_grid(sampler.pictures(np.stack(rows)), asked.exemplars + 1)
+    sums = picture_grid(sampler.pictures(around), 3)
+    with figure_style():
+        figure, axes = plt.subplots(
+            1, 2, figsize=(6, 2.6), width_ratios=[asked.exemplars + 1, 3]
+        )
+        for axis, grid in zip(axes, (parts, sums), strict=True):
+            axis.imshow(grid, interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+            axis.grid(False)
+            for spine in axis.spines.values():
+                spine.set_visible(False)
+        height = parts.shape[0] / 3
+        signs = zip(("", "- ", "+ "), asked.classes, strict=True)
+        axes[0].set_yticks(
+            height * (np.arange(3) + 0.5) - 0.5,
+            [f"{sign}class {number}" for sign, number in signs],
+        )
+        axes[0].tick_params(length=0)
+        axes[0].set_title("pictures, and that of their mean vector", fontsize=8)
+        axes[1].set_title("their sum, and around it", fontsize=8)
     return figure
 
 

@@ -20,6 +20,7 @@ from .evaluate import PictureEvaluation, classifier_metrics
 from .model import build_classifier, build_players
 from .stability import (
     gamma_metrics,
+    gamma_values,
     gammas,
     largest_singular_values,
     singular_value_metrics,
@@ -75,12 +76,16 @@ def _game(recipe, seed: int) -> Experiment:
         found = {**evaluation.measure(), **singular_value_metrics(players)}
         return {**found, **gamma_metrics(players, at_start)}
 
+    def while_training():
+        found = {**evaluation.monitor.measure(), **singular_value_metrics(players)}
+        return {**found, **gamma_values(players)}
+
     figures = {"samples": partial(run_figures.draw_samples, makes)}
     if at_start:
         figures["attention"] = partial(run_figures.draw_generated_attention, makes)
     return Experiment(
         phases=(_phase(recipe, learner, batches, lambda: _grid(makes)),),
-        evaluators={"test": test},
+        evaluators={"test": test, "validation": while_training},
         figures=figures,
         dataset=pictures.info,
         series={

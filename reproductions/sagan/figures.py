@@ -1,11 +1,21 @@
 """Figures over runs: distances, singular values of layers, accuracies, losses."""
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from cai_keras.reporting.adversarial_figures import draw_distance_curves
 from cai_keras.reporting.paper_figures import NothingToDraw
-from cai_keras.reporting.run_groups import data_title, draw_curve, values_of
+from cai_keras.reporting.progress_pictures import draw_film_strips
+from cai_keras.reporting.run_groups import (
+    by_variant,
+    curve_names,
+    data_title,
+    draw_curve,
+    values_of,
+)
 from cai_keras.reporting.style import COLOURS, MUTED, figure_style
 
 _DISTANCE = "test/log10_frechet_distance"
@@ -64,8 +74,8 @@ def draw_singular_values(runs) -> Figure:
     Args:
         runs: as for `draw_distances`.
     """
-    by_variant = _by_variant(runs)
-    names = [name for name in _STABILISED if name in by_variant]
+    variants = by_variant(runs)
+    names = [name for name in _STABILISED if name in variants]
     if not names:
         raise NothingToDraw("no variant with or without spectral norm was trained")
     with figure_style():
@@ -73,7 +83,7 @@ def draw_singular_values(runs) -> Figure:
         for axis, player in zip(axes, _PLAYERS, strict=True):
             for name, colour in zip(names, COLOURS, strict=False):
                 series = f"{player}_singular_values"
-                values = np.array([r.record.series[series] for r in by_variant[name]])
+                values = np.array([r.record.series[series] for r in variants[name]])
                 places = np.arange(1, values.shape[1] + 1)
                 axis.plot(
                     places, values.mean(axis=0), color=colour, marker=".",
@@ -98,10 +108,10 @@ def draw_losses(runs) -> Figure:
     Args:
         runs: as for `draw_distances`.
     """
-    by_variant = _by_variant(runs)
+    variants = by_variant(runs)
     logged = {
         name: [run for run in members if (run.metrics().metric == _LOSS).any()]
-        for name, members in by_variant.items()
+        for name, members in variants.items()
         if name in _STABILISED
     }
     names = [name for name in _STABILISED if logged.get(name)]
@@ -119,11 +129,55 @@ def draw_losses(runs) -> Figure:
     return figure
 
 
+def draw_training(runs) -> Figure:
+    """gamma, and the largest singular value of any layer, against steps.
+
+    Args:
+        runs: as for `draw_distances`.
+    """
+    rows = {
+        "gamma": "{}: gamma of attention",
+        "singular_value_largest": "{}: largest singular value",
+    }
+    with figure_style():
+        figure, axes = plt.subplots(2, 2, figsize=(9, 5.6), sharex=True)
+        for line, (suffix, title) in zip(axes, rows.items(), strict=True):
+            for axis, player in zip(line, _PLAYERS, strict=True):
+                _draw_while_training(axis, runs, f"validation/{player}_{suffix}")
+                axis.set_ylabel(title.format(player), fontsize=8)
+            if suffix.startswith("singular"):
+                for axis in line:
+                    axis.set_yscale("log")
+                    axis.set_xlabel("step")
+        shown = {}
+        for axis in axes.flat:
+            for line, label in zip(*axis.get_legend_handles_labels(), strict=True):
+                shown.setdefault(label, line)
+        if not shown:
+            plt.close(figure)
+            raise NothingToDraw("nothing was measured while training")
+        figure.legend(
+            shown.values(), shown, fontsize=7, ncols=4, loc="outside lower center"
+        )
+        figure.suptitle(data_title(runs[0].record), fontsize=9)
+    return figure
+
+
+def _draw_while_training(axis, runs, metric: str) -> None:
+    """A line for each variant, in one colour whatever the metric."""
+    colours = dict(zip(by_variant(runs), COLOURS * 2, strict=False))
+    groups = by_variant(runs, lambda run: metric in curve_names(run))
+    for variant, members in groups.items():
+        draw_curve(
+            axis, members, metric, label=variant, marker=".", color=colours[variant]
+        )
+
+
 def _points(runs, metric: str) -> dict[str, np.ndarray]:
     """Values of every variant that has them, the largest mean first."""
     found = {
         variant: np.array(values)
-        for variant, members in _by_variant(runs).items()
+        for variant, members in by_variant(runs).items()
         if (values := values_of(members, metric))
     }
     if not found:
@@ -144,17 +198,13 @@ def _features(runs) -> str:
     return " and ".join(sorted(named))
 
 
-def _by_variant(runs) -> dict[str, list]:
-    found: dict[str, list] = {}
-    for run in sorted(runs, key=lambda run: (run.record.variant, run.record.seed)):
-        found.setdefault(run.record.variant, []).append(run)
-    return found
-
-
 # Figures over all runs of one scale and data set, for `cai figure`.
 FIGURES = {
     "distances": draw_distances,
     "singular_values": draw_singular_values,
     "losses": draw_losses,
+    "curves": draw_distance_curves,
+    "stability": draw_training,
+    "training": partial(draw_film_strips, name="samples"),
     "matching": draw_matching,
 }

@@ -58,6 +58,12 @@ def gammas(networks) -> dict[str, float]:
     }
 
 
+def gamma_values(networks) -> dict[str, Metric]:
+    """gamma of each network that has attention, with its sign, for curves."""
+    found = gammas(networks).items()
+    return {f"{name}_gamma": Metric.of(value, 1) for name, value in found}
+
+
 def gamma_metrics(networks, at_start: dict[str, float]) -> dict[str, Metric]:
     """How far gamma is from 0, and how far it was; its sign has no meaning.
 

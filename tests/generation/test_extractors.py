@@ -266,8 +266,8 @@ def test_files_that_are_missing_or_of_another_network_are_named(tmp_path):
         load_extractor("classifier:no.npz")
     with pytest.raises(UsageError, match=r"expected inception_fid:FILE; get pt_incep"):
         load_extractor("inception_fid")
-    with pytest.raises(UsageError, match=r"expected classifier:FILE; a file of"):
-        load_extractor("classifier")
+    with pytest.raises(UsageError, match=r"the judge: unknown name '.*fashion_mnist"):
+        load_extractor("classifier:fashion_mnis")
 
 
 def test_unknown_names_and_resizings_get_the_nearest():

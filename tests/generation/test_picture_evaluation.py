@@ -18,7 +18,7 @@ from cai_keras.generation.picture_evaluation import (
     PictureEvaluation,
     discriminator_accuracy,
 )
-from cai_keras.generation.picture_judge import load_judge
+from cai_keras.generation.picture_judge import open_judge
 from cai_keras.generation.sampler import Sampler
 
 SIDE = 8
@@ -43,7 +43,7 @@ def evaluation(network, **changes):
         split(150, 30), split(150, 20), LoadedData("squares", "1", {}), split(150, 10)
     )
     asked = {
-        "pictures": 100, "extractor": "random_vgg",
+        "pictures": 100, "extractor": "random_vgg", "while_training": 10,
         "parzen": SimpleNamespace(samples=0, validation=0), **changes,
     }  # fmt: skip
     return PictureEvaluation(
@@ -147,7 +147,7 @@ def test_support_vectors_read_what_they_have_learned():
     dark, bright = split(0, 20).head(20), split(200, 20).head(20)
     pictures, labels = np.concatenate([dark, bright]), np.repeat([3, 7], 20)
 
-    judge = load_judge("support_vectors", pictures, labels)
+    judge = open_judge("support_vectors")(pictures, labels)
 
     found = judge.read(np.concatenate([dark[:2], bright[:2]]).astype("float32") / 255)
     np.testing.assert_array_equal(found, [3, 3, 7, 7])
@@ -156,4 +156,4 @@ def test_support_vectors_read_what_they_have_learned():
 
 def test_a_judge_without_classes_is_refused():
     with pytest.raises(UsageError, match="judge random_vgg: has no classes"):
-        load_judge("random_vgg", split(0, 2).head(2), np.zeros(2, int))
+        open_judge("random_vgg")

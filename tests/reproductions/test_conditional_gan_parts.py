@@ -185,7 +185,7 @@ def test_an_obedient_generator_is_found_to_be_one():
     sampler, pictures = obedient(4), shades(40, 4)
     settings = SimpleNamespace(
         pictures=40, extractor="random_vgg", judge="support_vectors",
-        judge_pictures=40, parzen=SimpleNamespace(samples=0),
+        judge_pictures=40, while_training=0, parzen=SimpleNamespace(samples=0),
     )  # fmt: skip
     real = PictureSet(pictures, pictures, LoadedData("shades", "1", {}))
     scores = PictureEvaluation(

@@ -12,6 +12,7 @@ from cai_keras.cli.papers import find_paper
 from cai_keras.data.classification import LabelledImages
 from cai_keras.data.latents import LatentSpace
 from cai_keras.errors import UsageError
+from cai_keras.generation import picture_judge
 from cai_keras.generation.extractors import FeatureExtractor
 from cai_keras.generation.sampler import Sampler
 from cai_keras.layers.self_attention2d import SelfAttention2D
@@ -145,7 +146,8 @@ def brightness(monkeypatch):
         function = compute_surely if name == "sure" else compute
         return FeatureExtractor(name, "0" * 64, "none", 1, None, 3, function)
 
-    monkeypatch.setattr(evaluate, "load_extractor", load)
+    for module in (evaluate, picture_judge):
+        monkeypatch.setattr(module, "load_extractor", load)
 
 
 class Obedient(keras.layers.Layer):
@@ -168,7 +170,11 @@ def makes(turned):
 
 
 SETTINGS = SimpleNamespace(
-    features="brightness", judge="linear", pictures=40, judge_pictures=20
+    features="brightness",
+    judge="linear",
+    pictures=40,
+    judge_pictures=20,
+    while_training=20,
 )
 
 
@@ -196,7 +202,7 @@ def test_the_class_score_is_the_judges_where_features_have_no_classes(
 
     # Two classes, as often in each tenth, and no doubt of any picture.
     assert found["class_score"].value == pytest.approx(2)
-    assert found["class_score"].passport["judge_features"] == "sure"
+    assert found["class_score"].passport["judge"] == "sure"
 
 
 def test_the_linear_judges_passport_says_what_it_learned_from(colours, brightness):
@@ -204,7 +210,7 @@ def test_the_linear_judges_passport_says_what_it_learned_from(colours, brightnes
 
     passport = found["label_accuracy_percent"].passport
     assert passport["judge_features"] == "brightness"
-    assert passport["judge_classifier"] == "linear, 20"
+    assert (passport["judge"], passport["judge_pictures"]) == ("linear", 20)
 
 
 def test_distances_have_the_extractors_passport_under_either_name(colours, brightness):

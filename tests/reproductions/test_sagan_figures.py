@@ -1,5 +1,6 @@
 """SAGAN's figures over runs: what they show, and when there is nothing to draw."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from cai_keras.reporting.paper_figures import NothingToDraw
 from cai_keras.reporting.record import Metric
+from cai_keras.reporting.run_folder import RunFolder
 from reproductions.sagan import figures
 
 
@@ -30,6 +32,7 @@ def make_run(make_record):
             record=record,
             config=lambda: {"recipe": {"data": {"classes": 2}}},
             metrics=lambda: losses,
+            folder=RunFolder(Path("no such folder")),
         )
 
     return make

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import text_format
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
 from cai_keras.errors import RunError
+from cai_keras.reporting.progress_pictures import progress_of
 from cai_keras.reporting.projector import Embeddings
 from cai_keras.training.run_log import RunLog
 
@@ -107,10 +109,18 @@ def test_a_phase_shows_its_pictures_whenever_validation_is_due(tiny, paper, tmp_
 
     session = tiny.Session(paper, tmp_path / "runs", change)
 
-    session.run("train.steps=12")  # evaluate_every: 4; not after the last step
+    session.run("train.steps=12")  # evaluate_every: 4
 
     found = _shown_pictures(session.folder.tensorboard / "train")
     assert {step: picture.tolist() for step, picture in found.items()} == {
         4: np.full((2, 3, 3), 0).tolist(),
         8: np.full((2, 3, 3), 255).tolist(),
+        12: np.full((2, 3, 3), 51).tolist(),
+    }
+    files = progress_of(session.folder, "picture")
+    levels = {step: np.asarray(Image.open(path)) for step, path in files.items()}
+    assert {step: level.max() for step, level in levels.items()} == {
+        4: 0,
+        8: 255,
+        12: 51,
     }
