@@ -83,16 +83,11 @@ def arithmetic(evaluation: PictureEvaluation) -> Figure:
     sampler = evaluation.sampler
     latents = sampler.space.draw(_CANDIDATES, _SEED)
     certainty = judge.certainty(sampler.pictures(latents))
-    means, rows = [], []
-    for number in asked.classes:
-        best = latents[np.argsort(-certainty[:, number])[: asked.exemplars]]
-        means.append(best.mean(axis=0))
-        rows += [*best, means[-1]]
-    result = means[0] - means[1] + means[2]
+    rows, result = sum_of_classes(latents, certainty, asked.classes, asked.exemplars)
     moves = np.random.default_rng(_SEED).uniform(-_MOVE, _MOVE, (9, len(result)))
     moves[4] = 0
     around = (result + moves).astype(np.float32)
-    parts = picture_grid(sampler.pictures(np.stack(rows)), asked.exemplars + 1)
+    parts = picture_grid(sampler.pictures(rows), asked.exemplars + 1)
     sums = picture_grid(sampler.pictures(around), 3)
     with figure_style():
         figure, axes = plt.subplots(
@@ -114,6 +109,28 @@ def arithmetic(evaluation: PictureEvaluation) -> Figure:
         axes[0].set_title("pictures, and that of their mean vector", fontsize=8)
         axes[1].set_title("their sum, and around it", fontsize=8)
     return figure
+
+
+def sum_of_classes(
+    latents: np.ndarray, certainty: np.ndarray, classes, exemplars: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Latent vectors of three classes, their means, and A - B + C of the means.
+
+    Args:
+        latents: (n, size), of pictures that a judge has seen.
+        certainty: (n, classes): those where it is largest are the exemplars.
+        classes: A, B and C.
+        exemplars: of each class.
+    Returns:
+        (3 * (exemplars + 1), size): of each class the exemplars, the surest first, and
+        their mean; and (size,).
+    """
+    rows, means = [], []
+    for number in classes:
+        best = latents[np.argsort(-certainty[:, number])[:exemplars]]
+        means.append(best.mean(axis=0))
+        rows += [*best, means[-1]]
+    return np.stack(rows), means[0] - means[1] + means[2]
 
 
 def points(evaluation: RingEvaluation) -> Figure:

@@ -12,6 +12,7 @@ from cai_keras.data.latents import LatentSpace
 from cai_keras.data.loaded import LoadedData
 from cai_keras.data.picture_sets import PictureSet, PictureSplit
 from cai_keras.errors import UsageError
+from cai_keras.generation.extractors import FeatureExtractor
 from cai_keras.generation.initial_weights import InitialWeights
 from cai_keras.generation.parzen_score import CANDIDATES, parzen_score
 from cai_keras.generation.picture_evaluation import (
@@ -157,3 +158,51 @@ def test_support_vectors_read_what_they_have_learned():
 def test_a_judge_without_classes_is_refused():
     with pytest.raises(UsageError, match="judge random_vgg: has no classes"):
         open_judge("random_vgg")
+
+
+def test_support_vectors_are_surest_of_what_they_have_seen():
+    dark, bright = split(0, 20).head(20), split(200, 20).head(20)
+    pictures, labels = np.concatenate([dark, bright]), np.repeat([1, 3], 20)
+
+    judge = open_judge("support_vectors")(pictures, labels)
+
+    found = judge.certainty(np.concatenate([dark[:1], bright[:1]]))
+    assert found.shape == (2, 4)
+    assert np.all(np.isneginf(found[:, [0, 2]]))  # never seen
+    np.testing.assert_array_equal(found.argmax(axis=1), [1, 3])
+    assert judge.probabilities is None
+
+
+def test_a_linear_judge_looks_at_features():
+    def brightness(pictures):
+        return pictures.mean(axis=(1, 2, 3))[:, None] / 255, None
+
+    features = FeatureExtractor("bright", "ab" * 32, "none", 1, None, 1, brightness)
+    dark, bright = split(0, 20).head(20), split(200, 20).head(20)
+    pictures, labels = np.concatenate([dark, bright]), np.repeat([0, 1], 20)
+
+    judge = open_judge("linear", features)(pictures, labels)
+
+    np.testing.assert_array_equal(judge.read(pictures), labels)
+    np.testing.assert_allclose(judge.probabilities(pictures).sum(axis=1), 1)
+    assert judge.passport == {
+        "judge": "linear", "judge_features": "bright",
+        "judge_weights": "abababababab", "judge_pictures": 40,
+    }  # fmt: skip
+
+
+def test_a_linear_judge_needs_features():
+    with pytest.raises(UsageError, match="there are no features"):
+        open_judge("linear")
+
+
+def test_the_distance_while_training_is_of_the_first_pictures_made():
+    measured = evaluation(generator(), while_training=500)
+
+    (name,) = found = measured.monitor.measure()
+
+    # No more than there are of both splits.
+    assert name == "fid_random_vgg_20"
+    assert found[name].value == pytest.approx(
+        10 ** measured.measure()["log10_frechet"].value
+    )

@@ -66,3 +66,8 @@ def test_labels_decide_the_pictures():
 def test_labels_that_do_not_fit_are_refused(sampler, labels, message):
     with pytest.raises(UsageError, match=message):
         sampler.sample(2, seed=0, labels=labels)
+
+
+def test_a_stretch_is_a_part_of_any_larger_sample():
+    for made in (plain(), labelled()):
+        np.testing.assert_array_equal(made.stretch(2, 5, 7), made.sample(9, 7)[2:5])

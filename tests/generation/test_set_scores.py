@@ -7,10 +7,12 @@ from cai_keras.errors import UsageError
 from cai_keras.generation.extractors import FeatureExtractor
 from cai_keras.generation.set_scores import (
     SetProtocol,
+    pixel_scores,
     score_set,
     set_evaluator,
     short_count,
 )
+from cai_keras.metrics.sliced_wasserstein import set_swd
 
 PROTOCOL = SetProtocol("test")
 
@@ -131,3 +133,47 @@ def test_the_evaluator_asks_for_as_many_pictures_as_are_real():
 )
 def test_thousands_are_shortened(count, short):
     assert short_count(count) == short
+
+
+def squares(count, seed, side=16):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, side, side, 1)).astype(np.uint8)
+
+
+def test_pixels_have_scores_of_their_own_and_floors():
+    real, floor = squares(8, 1), squares(8, 2)
+
+    found = pixel_scores(real, real, floor, PROTOCOL)
+
+    # A set and itself: the same patches, and so no distance.
+    assert found["swd_8"].value == 0
+    assert found["swd_8_of_real"].value > 0
+    expected = set_swd(floor.astype("float32"), real.astype("float32"))["mean"]
+    assert found["swd_8_of_real"].value == pytest.approx(expected)
+    # 8 x 7 / 2 pairs of 16 pixels, which have one scale: noise is not alike.
+    assert found["ms_ssim_1_scales_8"].passport == {"pictures": 8, "pairs": 28}
+    assert 0 <= found["ms_ssim_1_scales_8"].value < 0.2
+
+
+def test_bytes_and_floats_of_the_same_levels_have_the_same_scores():
+    real, floor, fake = (squares(6, seed) for seed in range(3))
+
+    of_bytes = pixel_scores(fake, real, floor, PROTOCOL)
+    of_floats = pixel_scores(
+        *((each / 255).astype("float32") for each in (fake, real, floor)), PROTOCOL
+    )
+
+    for name, metric in of_bytes.items():
+        assert of_floats[name].value == pytest.approx(metric.value, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("side", "names"),
+    [(10, set()), (15, {"ms_ssim_1_scales_4"}), (16, {"ms_ssim_1_scales_4", "swd_4"})],
+)
+def test_pictures_that_are_too_small_have_no_such_score(side, names):
+    sets = (squares(4, seed, side) for seed in range(3))
+
+    found = pixel_scores(*sets, PROTOCOL)
+
+    assert {name for name in found if not name.endswith("_of_real")} == names

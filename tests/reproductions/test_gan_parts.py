@@ -203,3 +203,19 @@ def test_the_nearest_training_picture_is_found():
     found = run_figures.nearest(np.clip(made, 0, 1), train)
 
     np.testing.assert_array_equal(found, train[[3, 7]].astype(np.float32) / 255)
+
+
+def test_latent_vectors_of_classes_are_added_up():
+    latents = np.array([[1, 0], [3, 0], [0, 2], [0, 4], [5, 5], [7, 7]], "float32")
+    # Of class 0 the second and the first are surest, and so on.
+    certainty = np.array(
+        [[0.8, 0, 0], [0.9, 0, 0], [0, 0.7, 0.1], [0, 0.6, 0], [0, 0, 0.9], [0, 0, 0.5]]
+    )
+
+    rows, result = run_figures.sum_of_classes(latents, certainty, [2, 0, 1], 2)
+
+    np.testing.assert_array_equal(
+        rows,
+        [[5, 5], [7, 7], [6, 6], [3, 0], [1, 0], [2, 0], [0, 2], [0, 4], [0, 3]],
+    )
+    np.testing.assert_array_equal(result, [4, 9])
