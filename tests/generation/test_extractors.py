@@ -1,5 +1,6 @@
 """Extractors by name: what they see, what they give, what they are called."""
 
+import json
 from pathlib import Path
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch_files
 
+from cai_keras import networks
 from cai_keras.errors import DataError, UsageError
 from cai_keras.generation import extractors
 from cai_keras.generation.extractors import FeatureExtractor, load_extractor
@@ -283,3 +285,21 @@ def test_unknown_names_and_resizings_get_the_nearest():
 
 def test_every_name_is_explained():
     assert all(name in extractors.__doc__ for name in extractors.NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "most"),
+    [("fashion_mnist", (28, 28, 1), 8), ("mnist", (28, 28, 1), 1),
+     ("cifar10", (32, 32, 3), 25)],
+)  # fmt: skip
+def test_shipped_judges_know_ten_classes(name, shape, most):
+    judge = load_extractor(f"classifier:{name}")
+
+    pictures = np.random.default_rng(0).integers(0, 256, (3, *shape), np.uint8)
+    features, probabilities = judge(pictures)
+
+    assert judge.name == f"classifier_{name}"
+    assert (features.shape, probabilities.shape) == ((3, 64), (3, 10))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    beside = Path(networks.__file__).with_name("weights") / f"{judge.name}.json"
+    assert json.loads(beside.read_text())["test"]["top1_error_percent"] < most
