@@ -36,6 +36,7 @@ from cai_keras.networks.fid_inception_weights import (
     load_fid_inception,
 )
 from cai_keras.networks.small_classifier import load_small_classifier
+from cai_keras.training.inference import predict_in_batches
 
 # Of a VGG: its last convolution's maps are averaged. After three poolings 28 pixels are
 # 3 x 3 there; after four, one pixel is left, and half of the picture is not seen.
@@ -173,7 +174,7 @@ def _vgg(spec: str, rest: str, resizing: str | None) -> FeatureExtractor:
     maps = network.extractor([layer])
 
     def compute(pictures: np.ndarray) -> Extracted:
-        found = maps.predict_on_batch(pictures / np.float32(255))[layer]
+        found = _outputs(maps, pictures / np.float32(255))[layer]
         return found.mean(axis=(1, 2)), None
 
     width = maps.output[layer].shape[-1]
@@ -188,7 +189,7 @@ def _classifier(spec: str, rest: str, resizing: str | None) -> FeatureExtractor:
     height, width, channels = network.input_shape[1:]
 
     def compute(pictures: np.ndarray) -> Extracted:
-        found = network.predict_on_batch(pictures / np.float32(255))
+        found = _outputs(network, pictures / np.float32(255))
         return found["features"], _numpy(keras.ops.softmax(found["logits"]))
 
     return FeatureExtractor(
@@ -206,7 +207,7 @@ def _fid_inception(spec: str, rest: str, resizing: str | None) -> FeatureExtract
     network, digest = load_fid_inception(_file(spec, rest, HOW_TO_GET_IT))
 
     def compute(pictures: np.ndarray) -> Extracted:
-        features = network.predict_on_batch(pictures)["pool3"]
+        features = _outputs(network, pictures)["pool3"]
         return features, _numpy(probabilities_without_bias(network, features))
 
     published = is_published(digest)
@@ -231,7 +232,7 @@ def _keras_inception(spec: str, rest: str, resizing: str | None) -> FeatureExtra
 
     def compute(pictures: np.ndarray) -> Extracted:
         # As keras.applications' preprocess_input of this network.
-        return tuple(network.predict_on_batch(pictures / np.float32(127.5) - 1))
+        return tuple(_outputs(network, pictures / np.float32(127.5) - 1))
 
     return FeatureExtractor(
         "keras_inception_v3",
@@ -286,6 +287,11 @@ def _file(spec: str, rest: str, what: str) -> Path:
     if not rest:
         raise UsageError(f"feature extractor {spec}: expected {spec}:FILE; {what}")
     return Path(rest).expanduser()
+
+
+def _outputs(network: keras.Model, pictures: np.ndarray):
+    """Under a strategy its replicas share the pictures; Keras gives each one all."""
+    return predict_in_batches(network, pictures, len(pictures))
 
 
 def _numpy(values) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 _compiled: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
 
-def predict_in_batches(network, inputs, batch_size: int) -> np.ndarray:
+def predict_in_batches(network, inputs, batch_size: int):
     """`network(inputs)` in inference mode, `batch_size` examples at a time.
 
     The last batch is filled up with its first example and cut again: every call has
@@ -16,10 +16,11 @@ def predict_in_batches(network, inputs, batch_size: int) -> np.ndarray:
     of this process share each batch; the results do not depend on their number.
 
     Args:
-        network: Keras model of one output.
+        network: Keras model.
         inputs: array (n, ...), n >= 1, or a list of such for a network of several.
     Returns:
-        NumPy array (n, ...).
+        NumPy array (n, ...), or where the network has several outputs a list or a
+        dictionary of such.
     Raises:
         ValueError: there is no example.
     """
@@ -37,8 +38,12 @@ def predict_in_batches(network, inputs, batch_size: int) -> np.ndarray:
             return np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)])
 
         batch = keras.tree.map_structure(fill, inputs)
-        outputs.append(np.asarray(predict(batch))[:found])
-    return np.concatenate(outputs)
+        outputs.append(
+            keras.tree.map_structure(
+                lambda values, found=found: np.asarray(values)[:found], predict(batch)
+            )
+        )
+    return _joined(outputs)
 
 
 def _predictor(network):
@@ -61,10 +66,21 @@ def _predictor(network):
         shared = strategy.experimental_distribute_values_from_function(
             lambda context: keras.tree.map_structure(tf.constant, next(parts))
         )
-        found = strategy.experimental_local_results(_compiled[network](shared))
-        return np.concatenate([part.numpy() for part in found])
+        found = keras.tree.map_structure(
+            strategy.experimental_local_results, _compiled[network](shared)
+        )
+        return keras.tree.map_structure_up_to(
+            network.output,
+            lambda parts: np.concatenate([part.numpy() for part in parts]),
+            found,
+        )
 
     return predict, replicas
+
+
+def _joined(parts: list):
+    """The arrays of all parts, which have one structure, one after the other."""
+    return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def _split(batch, count: int) -> list:

@@ -1,5 +1,8 @@
 """The distance while a generator learns: its name, its parts, its number by hand."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -52,3 +55,47 @@ def test_pictures_are_made_part_by_part(monkeypatch):
 
 def test_no_pictures_have_no_distance():
     assert monitor([], count=0).measure() == {}
+
+
+# Prints the distance of 5 pictures of a random generator on so many replicas.
+ON_REPLICAS = """
+import contextlib, sys
+import keras, numpy as np, tensorflow as tf
+from keras import layers
+from cai_keras.data.latents import LatentSpace
+from cai_keras.generation.extractors import load_extractor
+from cai_keras.generation.frechet_monitor import FrechetMonitor
+from cai_keras.generation.sampler import Sampler
+
+count = int(sys.argv[1])
+cpu = tf.config.list_physical_devices("CPU")[0]
+parts = [tf.config.LogicalDeviceConfiguration()] * count
+tf.config.set_logical_device_configuration(cpu, parts)
+strategy = tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(count)])
+with strategy.scope() if count > 1 else contextlib.nullcontext():
+    latent = keras.Input((4,))
+    x = layers.Dense(16 * 16, "sigmoid")(latent)
+    generator = keras.Model(latent, layers.Reshape((16, 16, 1))(x))
+    # A strategy draws other weights from the same seed.
+    kernel = np.random.default_rng(1).normal(size=(4, 256))
+    generator.set_weights([kernel, np.zeros(256)])
+    makes = Sampler(generator, LatentSpace(4, "normal"), "sigmoid", batch_size=3)
+    real = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 1), np.uint8)
+    monitor = FrechetMonitor(
+        load_extractor("cai_vgg"), lambda a, b: makes.stretch(a, b, 0),
+        lambda n: real[:n], "test", 5,
+    )
+    print(monitor.measure()["fid_cai_vgg_5"].value)
+"""
+
+
+def test_two_replicas_measure_what_one_does():
+    one, two = (
+        subprocess.run(
+            [sys.executable, "-c", ON_REPLICAS, str(count)],
+            check=True, capture_output=True, text=True, timeout=300,
+        ).stdout
+        for count in (1, 2)
+    )  # fmt: skip
+
+    assert float(two) == pytest.approx(float(one), rel=1e-6)
