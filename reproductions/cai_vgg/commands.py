@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cai_keras.cli.exporting import trained_run
 from cai_keras.cli.output import say
-from cai_keras.errors import GateError, UsageError
 
 app = typer.Typer(
     no_args_is_help=True, help="The feature network that needs no download."
@@ -35,41 +35,14 @@ def export(
     """
     from cai_keras.cli.framework import load_tensorflow
     from cai_keras.reporting.atomic import write_atomic
-    from cai_keras.reporting.run_folder import find_run
-    from cai_keras.training.config import load_resolved
 
-    if output.suffix != ".npz":
-        raise UsageError(f"--output: expected a name that ends in .npz, found {output}")
-    folder = find_run(run)
-    record = folder.record()
-    if record.paper != "cai_vgg" or record.state != "done":
-        raise UsageError(
-            f"{folder.path}: expected a finished run of cai_vgg, found one of "
-            f"{record.paper} that is {record.state}"
-        )
-    path = folder.checkpoints / "classifier.keras"
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file; train the run again")
-    recipe = load_resolved(folder.config_path, record.paper)
+    trained = trained_run(run, output, "cai_vgg")
     load_tensorflow()
     from .export import export_network
 
-    found = export_network(recipe, path)
-    kept = f"{found.error_percent:.2f} % test error with half-precision weights"
-    if found.error_percent > at_most:
-        raise GateError(f"{folder.path}: {kept}; expected at most {at_most:g} %")
-    about = {
-        **found.about,
-        "run": {
-            "paper": record.paper,
-            "scale": record.scale,
-            "variant": record.variant,
-            "seed": record.seed,
-            "steps": record.steps_done,
-            "code": record.code,
-            "overrides": list(recipe.overrides),
-        },
-    }
+    found = export_network(trained.recipe, trained.network)
+    kept = trained.check_error(found.error_percent, at_most)
+    about = {**found.about, "run": trained.about()}
     write_atomic(output, found.content)
     beside = output.with_suffix(".json")
     write_atomic(beside, (json.dumps(about, indent=1) + "\n").encode())

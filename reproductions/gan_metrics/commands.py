@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cai_keras.cli.exporting import trained_run
 from cai_keras.cli.output import say
-from cai_keras.errors import GateError, UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Classifiers that judge generated images.")
 
@@ -31,26 +31,12 @@ def export(
     of features and classes.
     """
     from cai_keras.cli.framework import load_tensorflow
-    from cai_keras.reporting.run_folder import find_run
-    from cai_keras.training.config import load_resolved
 
-    if output.suffix != ".npz":
-        raise UsageError(f"--output: expected a name that ends in .npz, found {output}")
-    folder = find_run(run)
-    record = folder.record()
-    kept = (record.paper, record.variant, record.state)
-    if kept != ("gan_metrics", "judge", "done"):
-        raise UsageError(
-            f"{folder.path}: expected a finished run of gan_metrics, variant judge; "
-            f"found one of {record.paper}, {record.variant}, that is {record.state}"
-        )
-    recipe = load_resolved(folder.config_path, record.paper)
+    trained = trained_run(run, output, "gan_metrics", "judge")
     load_tensorflow()
     from .export import export_judge
 
-    judge = export_judge(recipe, folder.checkpoints / "classifier.keras", record)
-    told = f"{judge.error_percent:.2f} % test error with half-precision weights"
-    if judge.error_percent > at_most:
-        raise GateError(f"{folder.path}: {told}; expected at most {at_most:g} %")
+    judge = export_judge(trained.recipe, trained.network, trained.about())
+    told = trained.check_error(judge.error_percent, at_most)
     judge.write(output)
     say(f"{output}: {output.stat().st_size / 1024:.0f} KiB, {told}")

@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 
 from cai_keras.data.classification import load_classification
-from cai_keras.errors import UsageError
 from cai_keras.networks.small_classifier import (
     load_small_classifier,
     save_small_classifier,
@@ -35,29 +34,19 @@ class ExportedJudge:
         write_atomic(path.with_suffix(".json"), self.about)
 
 
-def export_judge(recipe, weights: Path, record) -> ExportedJudge:
+def export_judge(recipe, weights: Path, run: dict) -> ExportedJudge:
     """Folds batch normalisation, halves the precision, tests what the file then holds.
 
     Args:
-        recipe, record: of the run.
+        recipe: of the run.
         weights: `classifier.keras` of the run.
-    Raises:
-        UsageError: the run has no such file.
+        run: what the file is to say of it.
     """
-    if not weights.is_file():
-        raise UsageError(f"{weights}: no such file; train the run again")
     found = load_classification(recipe.data.spec)
     network = keras.saving.load_model(weights)
     about = {
         "data": {"name": found.info.name, "version": found.info.version},
-        "run": {
-            "paper": record.paper,
-            "scale": record.scale,
-            "variant": record.variant,
-            "seed": record.seed,
-            "steps": record.steps_done,
-            "code": record.code,
-        },
+        "run": run,
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "judge.npz"
