@@ -1,7 +1,6 @@
 """The paper's two perceptrons, Newmu's convolutional nets, and nets for points.
 
-In every network the class may be left out, so that a control differs in this alone; the
-convolutional ones have a constant in its place.
+In every network the class may be left out, so that a control differs in this alone.
 """
 
 from collections.abc import Collection
@@ -178,21 +177,15 @@ def _with_label(given, classes: int):
 
 
 def _beside_everything(given, classes: int | None):
-    """The network's inputs, and a function that lays the class beside a tensor.
-
-    Without classes a 1 takes their place. These layers have no biases, and the class is
-    what they have instead: without either, nothing is learned at all.
-    """
+    """The network's inputs, and a function that lays the class beside a tensor."""
     if classes is None:
-        flat = layers.Flatten()(given)
-        inputs, one_hot = given, ops.ones_like(flat[:, :1])
-    else:
-        inputs, one_hot = _with_label(given, classes)
+        return given, lambda x: x
+    inputs, one_hot = _with_label(given, classes)
 
     def beside(x):
         y = ops.cast(one_hot, x.dtype)
         if len(x.shape) == 4:
-            maps = layers.Reshape((1, 1, y.shape[-1]))(y)
+            maps = layers.Reshape((1, 1, classes))(y)
             y = maps * ops.ones_like(x[..., :1])
         return layers.Concatenate()([x, y])
 
