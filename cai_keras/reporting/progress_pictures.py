@@ -16,7 +16,7 @@ from cai_keras.reporting.run_groups import data_title
 from cai_keras.reporting.style import figure_style
 
 _MOST = 5  # pictures in a row
-_INCHES = 2.2  # of a picture's side
+_INCHES, _TITLE = 2.2, 0.3  # of a picture's width, of the line above it
 
 
 def write_progress(folder: RunFolder, name: str, step: int, png: bytes) -> None:
@@ -52,10 +52,11 @@ def draw_film_strips(runs: Iterable[FinishedRun], name: str) -> Figure:
     if not strips:
         raise NothingToDraw("no run has kept pictures of its training")
     rows, columns = len(strips), min(_MOST, max(map(len, strips.values())))
+    heights = [_INCHES * _slimness(strip) + _TITLE for strip in strips.values()]
     with figure_style():
         figure, axes = plt.subplots(
-            rows, columns, figsize=(_INCHES * columns, _INCHES * rows + 0.4),
-            squeeze=False,
+            rows, columns, figsize=(_INCHES * columns, sum(heights) + _TITLE),
+            height_ratios=heights, squeeze=False,
         )  # fmt: skip
         for axis in axes.flat:
             axis.set(xticks=[], yticks=[])
@@ -71,6 +72,12 @@ def draw_film_strips(runs: Iterable[FinishedRun], name: str) -> Figure:
                 axis.set_title(f"step {step:,}", fontsize=8)
         figure.suptitle(data_title(next(iter(records.values()))), fontsize=9)
     return figure
+
+
+def _slimness(strip: dict[int, Path]) -> float:
+    """Height over width of its first picture."""
+    width, height = Image.open(next(iter(strip.values()))).size
+    return height / width
 
 
 def chosen_steps(steps: Sequence[int], count: int) -> list[int]:
