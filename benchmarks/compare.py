@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks.measured_rows import Measured
 from benchmarks.measurements import Measurements, differences
 from benchmarks.ratios import Estimate, Pair, geometric_mean, ratio_of_medians
 from benchmarks.row_names import row_names
 from benchmarks.rows import Configuration
-from benchmarks.speeds import Measured
 from cai_keras.errors import UsageError
 
 Verdict = Literal["passes", "undecided", "fails"]

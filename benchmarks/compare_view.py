@@ -16,8 +16,8 @@ from benchmarks.compare import (
     judge,
     why_unmeasured,
 )
+from benchmarks.measured_rows import Measured, four_digits
 from benchmarks.measurements import read_measurements
-from benchmarks.speeds import Measured, four_digits
 from cai_keras.cli.output import print_table, say
 from cai_keras.errors import GateError, UsageError
 from cai_keras.reporting.atomic import write_atomic

@@ -15,9 +15,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from benchmarks.measured_rows import Measured, mean_step_milliseconds, repeat_speeds
 from benchmarks.row_names import shape_text
 from benchmarks.rows import BenchmarkFile, Ceilings, Configuration, Row
-from benchmarks.speeds import Measured, mean_step_milliseconds, repeat_speeds
 from cai_keras.errors import DataError
 
 _Column = Callable[[Row], Any]

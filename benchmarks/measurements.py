@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.csv_table import read_csv
+from benchmarks.measured_rows import Measured, measured
 from benchmarks.rows import BenchmarkFile, Configuration, read_benchmark
 from benchmarks.score_file import read_score
-from benchmarks.speeds import Measured, measured
 from cai_keras.errors import DataError, UsageError, choose
 
 # Parts of names in `environ` that say how it was at one moment, not what it is.

@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measured_rows import repeat_speeds
 from benchmarks.rows import BenchmarkFile, Row
-from benchmarks.speeds import repeat_speeds
 from cai_keras.errors import UsageError
 
 MISSING = "mlperf-logging is not installed: pip install 'cai-keras[bench]'"

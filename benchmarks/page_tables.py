@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.compare import estimate_text
+from benchmarks.measured_rows import four_digits
 from benchmarks.measurements import facts_of, read_file
 from benchmarks.outputs import ROOFLINE, SPEED
 from benchmarks.ratios import Estimate
 from benchmarks.row_names import row_names, settings_text
 from benchmarks.rows import BenchmarkFile, Row
 from benchmarks.score_file import read_score
-from benchmarks.speeds import four_digits
 from cai_keras.errors import DataError
 from cai_keras.reporting.page_benchmarks import BenchmarkTable, Cell
 from cai_keras.reporting.page_pictures import Picture, read_picture

@@ -9,17 +9,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, NullFormatter
 
+from benchmarks.measured_rows import four_digits, repeat_speeds
 from benchmarks.roofline import Point, Roofline, attainable, ridge
 from benchmarks.row_names import row_names, short_precision
 from benchmarks.rows import Row
-from benchmarks.speeds import four_digits, repeat_speeds
 from cai_keras.reporting.point_labels import place_labels
 from cai_keras.reporting.style import COLOURS, MUTED, figure_style
 
 _MARKERS = {"train": "o", "infer": "s"}
-_MOST_NAMES = 12  # more of them hide the points: numbers then, and a list
+_MOST_NAMES = 8  # more of them hide the points: numbers then, and a list
 _LIST_LINES, _LETTER_INCHES = 34, 0.05
 _ROW_INCHES, _LOG_FROM = 0.24, 20.0
+_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")  # alike in all panels
 _STATES = {"out_of_memory": "out of memory", "failed": "failed"}
 
 
@@ -82,7 +83,8 @@ def _draw_roofline(axis: Axes, roofline: Roofline) -> None:
     ceilings, points = roofline.ceilings, roofline.points
     bandwidth = ceilings.copy_bytes_per_second
     peaks = _peaks(roofline)
-    colours = _colours([*peaks, *(p.configuration.precision for p in points)])
+    used = (point.configuration.precision for point in points)
+    colours = _colours([*_PRECISIONS, *peaks, *used])
     ridges = [ridge(peak, bandwidth) for peak in peaks.values()]
     places = [*ridges, *(point.intensity for point in points)]
     low, high = min(places) / 4, max(places) * 4
@@ -194,7 +196,10 @@ def _draw_bars(axis: Axes, rows: Sequence[Row], colours: dict[str, str]) -> None
     if is_log:
         axis.set_xscale("log")
         axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if known:
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+    else:
+        axis.set_xticks([])
     axis.set_xlim(left, right)
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_yticks(range(len(rows)), [names[id(row)] for row in rows], fontsize=7.5)

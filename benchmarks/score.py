@@ -16,13 +16,13 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from benchmarks.compare import why_unmeasured
+from benchmarks.measured_rows import measured as measured_row
+from benchmarks.measured_rows import repeat_speeds
 from benchmarks.ratios import Pair, geometric_mean
 from benchmarks.row_names import shape_text
 from benchmarks.rows import BenchmarkFile, Configuration, Row
 from benchmarks.score_file import ScoreFile
 from benchmarks.score_set import ENTRIES, VERSION, Entry
-from benchmarks.speeds import measured as measured_row
-from benchmarks.speeds import repeat_speeds
 from cai_keras.errors import RunError
 
 

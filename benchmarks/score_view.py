@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.compare import estimate_text
+from benchmarks.measured_rows import four_digits
 from benchmarks.measurements import Measurements, differences, facts_of, read_file
 from benchmarks.ratios import Estimate
 from benchmarks.score import (
@@ -17,7 +18,6 @@ from benchmarks.score import (
 )
 from benchmarks.score_file import ScoreFile, read_current_score
 from benchmarks.score_set import BUDGET_SECONDS, ENTRIES, VERSION, configurations
-from benchmarks.speeds import four_digits
 from benchmarks.spread import spread_of
 from cai_keras.cli.output import print_table, say
 from cai_keras.errors import RunError, UsageError, choose

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from made_up_rows import benchmark, ceilings, configuration, done, failed
 
 from benchmarks.csv_table import columns_of, read_csv, timm_columns, to_csv
+from benchmarks.measured_rows import four_digits, measured, repeat_speeds
 from benchmarks.rows import Repeat
-from benchmarks.speeds import four_digits, measured, repeat_speeds
 from cai_keras.errors import DataError
 
 # From the heads of the tables that timm publishes.

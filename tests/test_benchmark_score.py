@@ -7,7 +7,7 @@ from benchmarks import score_set as fixed_set
 from benchmarks.score import digest, reference_of, score_of
 from benchmarks.score_file import read_current_score, read_score
 from benchmarks.spread import spread_of
-from cai_keras.cli.papers import find_paper
+from cai_keras.cli.papers import find_paper, networks_of
 from cai_keras.errors import DataError, RunError, UsageError
 
 IDS = [entry.id for entry in fixed_set.ENTRIES]
@@ -235,3 +235,14 @@ def test_ceilings_are_kept_in_a_score():
     file = score_set().model_copy(update={"ceilings": (ceilings(),)})
 
     assert score_of(file, score_set()).measured.ceilings == (ceilings(),)
+
+
+@pytest.mark.parametrize(
+    "entry", [entry for entry in fixed_set.ENTRIES if entry.kind == "infer"]
+)
+def test_every_network_of_a_forward_pass_exists(entry):
+    paper = find_paper(entry.paper)
+
+    built = networks_of(paper)(paper.recipe("small", entry.variant))
+
+    assert entry.network in built

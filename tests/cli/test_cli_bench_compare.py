@@ -255,7 +255,7 @@ def test_a_network_that_failed_is_an_error_after_the_file_is_written(unit, tmp_p
     rows = list(score_set().metrics)
     rows[0] = failed("no kernel", **rows[0].configuration.model_dump())
 
-    with pytest.raises(RunError, match="no score: .*: failed: no kernel"):
+    with pytest.raises(RunError, match=r"no score: .*: failed: no kernel"):
         score_view.run(lambda *_: benchmark(*rows), "cpu", unit, json_file=path)
 
     content = json.loads(path.read_text())
