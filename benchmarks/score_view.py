@@ -40,13 +40,19 @@ def run(
         measured: what was measured before, instead of measuring.
         write_reference: makes the result the new reference.
     Raises:
-        UsageError: the reference is of another version, or nothing can measure.
+        UsageError: there is no reference, it is of another version, or nothing can
+            measure.
         DataError: a file is missing or damaged.
         RunError: a network of the set could not be measured; the file is written
             all the same.
     """
     choose("--device", device, dict.fromkeys(("cpu", "gpu", "tpu")))
     # Before the five minutes, not after them.
+    if not write_reference and not reference.exists():
+        raise UsageError(
+            f"{reference}: no such reference; --write-reference makes one of this "
+            "machine, --reference FILE takes another score"
+        )
     unit = None if write_reference else read_current_score(reference)
     for path in (json_file, reference if write_reference else None):
         if path is not None and not path.absolute().parent.is_dir():
@@ -54,7 +60,10 @@ def run(
     if measured is not None:
         file = read_file(measured)
     elif measure is None:
-        raise UsageError("nothing here can measure: --measured FILE")
+        raise UsageError(
+            "cai bench score cannot measure by itself here; --measured FILE scores "
+            "what was measured before"
+        )
     else:
         file = measure(configurations(device), BUDGET_SECONDS)
     found = reference_of(file) if unit is None else score_of(file, unit.measured)
@@ -94,7 +103,7 @@ def run_spread(paths: Sequence[Path], json_file: Path | None = None) -> None:
     if found.within_percent is not None:
         say(f"within a call: ± {found.within_percent:.2f} % at most (95 %)")
     worst = [f"{entry} {value:.2f} %" for entry, value in found.entries.items()][:3]
-    say(f"standard deviation of single networks: {', '.join(worst)} at most")
+    say(f"networks that move most, by standard deviation: {', '.join(worst)}")
     for path, file in zip(paths[1:], files[1:], strict=True):
         for name, first, other in _differences(files[0], file):
             say(f"other than in {paths[0]}: {name}: {first} there, {other} in {path}")

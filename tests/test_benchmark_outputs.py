@@ -54,14 +54,17 @@ def without_mlperf(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def log_lines():
-    """The lines of the MLPerf log, parsed as MLPerf's own checker does."""
+def log_lines(tmp_path_factory):
+    """The MLPerf log as the parser of MLPerf's own checker reads it."""
     pytest.importorskip("mlperf_logging", reason="pip install 'cai-keras[bench]'")
-    found = []
-    for line in to_mlperf(WHOLE).splitlines():
-        assert line.startswith(":::MLLOG ")
-        found.append(json.loads(line.removeprefix(":::MLLOG ")))
-    return found
+    from mlperf_logging.compliance_checker.mlp_parser import parse_file
+
+    path = tmp_path_factory.mktemp("mlperf") / "train.mlperf.log"
+    path.write_text(to_mlperf(WHOLE))
+    lines, unreadable = parse_file(path, ruleset="5.0.0")
+    assert unreadable == []
+    assert len(lines) == len(path.read_text().splitlines())
+    return [json.loads(x.full_string.removeprefix(":::MLLOG ")) for x in lines]
 
 
 def _texts(svg: bytes) -> list[str]:

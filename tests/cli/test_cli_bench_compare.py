@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -225,8 +227,13 @@ def test_a_score_of_another_version_is_refused_before_anything_is_measured(
 def test_a_missing_reference_is_one_line(cai, tmp_path):
     result = cai("bench", "score", "--reference", tmp_path / "no.json")
 
-    assert result.code == 1
-    assert "no.json: No such file or directory" in result.errors
+    assert result.code == 2
+    assert "no.json: no such reference; --write-reference makes one" in result.errors
+
+
+def test_without_a_runner_the_error_names_what_can_be_done(unit):
+    with pytest.raises(UsageError, match="--measured FILE scores what was measured"):
+        score_view.run(None, "cpu", unit)
 
 
 def test_an_unknown_device_is_named(cai, unit):
@@ -317,3 +324,17 @@ def test_the_commands_of_the_document_run(cai, speeds, tmp_path, monkeypatch):
     for line in shown:
         result = cai(*shlex.split(line)[1:])
         assert (result.code, result.errors) == (0, ""), line
+
+
+def test_comparing_and_writing_need_no_framework():
+    modules = ("compare_view", "score_view", "page_tables", "outputs", "plots")
+    code = (
+        f"import sys, {', '.join(f'benchmarks.{module}' for module in modules)}\n"
+        "print(sorted({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert ended.stdout == "[]\n"
