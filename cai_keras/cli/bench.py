@@ -1,24 +1,20 @@
-"""`cai bench engine`, `layers`, `report` and `scenes`: speed, never accuracy."""
+"""`cai bench`: speed, never accuracy."""
 
-import importlib
-import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated
 from unittest import mock
 
 import typer
 
+from cai_keras.cli import bench_compare, bench_score
+from cai_keras.cli.benchmark_package import benchmark_module
 from cai_keras.cli.framework import load_tensorflow
-from cai_keras.errors import UsageError
-
-PACKAGE = "benchmarks"
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Speed: the engine's loop and the custom layers against what others have, "
-    "the report over many records, and the scene generator.",
+    "the report over many records, the scene generator; and what compares speeds.",
 )
 
 
@@ -41,7 +37,7 @@ def engine(
     All of them train the same network on the same data and take turns. Ratios come
     with 95 % intervals. PyTorch is measured where torch is installed.
     """
-    _benchmark("engine").run(network, batch, rounds, steps, json_file)
+    benchmark_module("engine").run(network, batch, rounds, steps, json_file)
 
 
 @app.command(
@@ -54,7 +50,7 @@ def layers(context: typer.Context) -> None:
     """
     load_tensorflow()
     with mock.patch.object(sys, "argv", ["cai bench layers", *context.args]):
-        _benchmark("layers").main()
+        benchmark_module("layers").main()
 
 
 @app.command()
@@ -75,7 +71,7 @@ def report(
 
     Each format is a process of its own, measured from its start to its end.
     """
-    _benchmark("report").run(records, rounds, output, json_file)
+    benchmark_module("report").run(records, rounds, output, json_file)
 
 
 @app.command()
@@ -90,16 +86,9 @@ def scenes(
     seconds: Annotated[float, typer.Option(min=0.1, help="Of each measurement.")] = 5.0,
 ) -> None:
     """Images a second of the scene generator, each with all of its targets."""
-    _benchmark("scenes").run(side, pairs, processes, seconds)
+    benchmark_module("scenes").run(side, pairs, processes, seconds)
 
 
-def _benchmark(name: str) -> ModuleType:
-    """A module of the package `benchmarks`, which is beside this one, not in it."""
-    full = f"{PACKAGE}.{name}"
-    try:
-        spec = importlib.util.find_spec(full)
-    except ModuleNotFoundError:  # not even the package
-        spec = None
-    if spec is None:
-        raise UsageError(f"the package {PACKAGE!r} is not installed; pip install -e .")
-    return importlib.import_module(full)
+app.command("compare")(bench_compare.compare)
+app.command("score")(bench_score.score)
+app.command("spread")(bench_score.spread)

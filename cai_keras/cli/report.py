@@ -4,12 +4,14 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cai_keras.cli import papers
+from cai_keras.cli.benchmark_package import benchmark_module
 from cai_keras.cli.damage_view import damage_text, say_damage
 from cai_keras.cli.report_view import print_comparison
 from cai_keras.cli.summary import write_tables
@@ -48,8 +50,12 @@ def report(
         claims = [papers.claims_of(paper) for paper in chosen]
         found = read_folder(output, claims)
         rows = build_rows(claims, found.records, found.foreign)
+        benchmarks = []
+        if write or render is FORMATS["html"]:
+            benchmarks, damaged = _benchmarks(output)
+            found = replace(found, problems=[*found.problems, *damaged])
         missing = f"{damage_text(found.problems)}." if found.problems else ""
-        contents = Contents(rows, chosen, found.runs, output, missing)
+        contents = Contents(rows, chosen, found.runs, output, missing, benchmarks)
         if write:
             write_tables(output, rows, found)
             write_atomic(output / "report.html", FORMATS["html"](contents))
@@ -63,6 +69,13 @@ def report(
             raise CaiError(
                 f"{damage_text(found.problems)}; the others are in the table"
             )
+
+
+def _benchmarks(output: Path) -> tuple[list, list[str]]:
+    """The measurements below `<output>/bench/`, and a line for each damaged file."""
+    if next((output / "bench").rglob("*.json"), None) is None:
+        return [], []
+    return benchmark_module("page_tables").read_tables(output)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ class Contents:
         papers: with `slug` and `file`, as `training.config.Paper` has them.
         output: the folder that the runs and their figures lie in.
         missing: what a reader must know is not in it, a sentence or nothing.
+        benchmarks: `page_benchmarks.BenchmarkTable`s; only the web page has them.
     """
 
     rows: Sequence[Row]
@@ -30,6 +31,7 @@ class Contents:
     runs: Sequence[FinishedRun]
     output: Path
     missing: str = ""
+    benchmarks: Sequence[Any] = ()
 
 
 def to_markdown(rows: Sequence[Row], columns: Mapping[str, str] = COLUMNS) -> str:
@@ -58,7 +60,12 @@ def _page(contents: Contents) -> str:
     from cai_keras.reporting.page import to_html  # brings Jinja and matplotlib
 
     return to_html(
-        contents.rows, contents.papers, contents.runs, contents.output, contents.missing
+        contents.rows,
+        contents.papers,
+        contents.runs,
+        contents.output,
+        contents.missing,
+        contents.benchmarks,
     )
 
 

@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 from cai_keras.reporting import page_cards, page_claims, page_records
 from cai_keras.reporting.curves import HEIGHT, WIDTH
 from cai_keras.reporting.finished import FinishedRun
+from cai_keras.reporting.page_benchmarks import BenchmarkTable
 from cai_keras.reporting.style import COLOURS
 from cai_keras.reporting.table import LEGEND, Row
 
@@ -29,6 +30,7 @@ def to_html(
     runs: Sequence[FinishedRun],
     output: Path,
     missing: str = "",
+    benchmarks: Sequence[BenchmarkTable] = (),
 ) -> str:
     """The whole page; the same text for the same rows, papers and runs.
 
@@ -38,6 +40,7 @@ def to_html(
         runs: every run below `output`; the scale `smoke` is only counted.
         output: the folder of runs, for the figures in it.
         missing: what could not be read, a sentence or nothing.
+        benchmarks: files of measurements; without any there is no such section.
     """
     environment = _environment()
     claims = page_claims.claim_rows(rows)
@@ -55,6 +58,7 @@ def to_html(
         legend=LEGEND,
         cards=page_cards.paper_cards(rows, papers, runs, Path(output)),
         missing=missing,
+        benchmarks=benchmarks,
         provenance=page_records.provenance(runs, [paper.slug for paper in papers]),
     )
     # A lone surrogate cannot be written as UTF-8.

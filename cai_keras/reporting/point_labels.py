@@ -22,6 +22,7 @@ def place_labels(
     names: Sequence[str],
     radii: Sequence[float],
     size: float = 6.0,
+    avoid: Sequence[tuple[float, float]] = (),
 ) -> None:
     """Writes a name beside each point, joined to it by a line where it is far.
 
@@ -33,6 +34,8 @@ def place_labels(
         points: in data coordinates.
         radii: of their marks, in points of 1/72 inch.
         size: of the letters, in points.
+        avoid: more places, in data coordinates, that no name may cover, such as along
+            a line.
     """
     figure = axis.figure
     figure.draw_without_rendering()  # the layout decides where the axis is
@@ -42,6 +45,10 @@ def place_labels(
     taken = [
         Bbox.from_extents(*(place - pixels * radius), *(place + pixels * radius))
         for place, radius in zip(places, radii, strict=True)
+    ]
+    taken += [
+        Bbox.from_extents(*(place - pixels), *(place + pixels))
+        for place in axis.transData.transform(np.asarray(avoid, float).reshape(-1, 2))
     ]
     for place, point, name, radius in zip(places, points, names, radii, strict=True):
         text = axis.annotate(

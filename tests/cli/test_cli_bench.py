@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from cai_keras.cli import bench
+from cai_keras.cli import benchmark_package
 
 _IMPORTS = """
 import json, sys
@@ -32,7 +32,9 @@ def _run_alone(*arguments):
     return done.stdout, errors, code, heavy
 
 
-@pytest.mark.parametrize("verb", ["engine", "layers", "report", "scenes"])
+@pytest.mark.parametrize(
+    "verb", ["engine", "layers", "report", "scenes", "compare", "score", "spread"]
+)
 def test_help_imports_no_tensorflow(verb):
     output, errors, code, heavy = _run_alone("bench", verb, "--help")
 
@@ -60,14 +62,14 @@ def test_numbers_too_small_are_wrong_usage(cai, option, value):
 
 
 def test_without_the_package_the_error_says_what_to_install(cai, monkeypatch):
-    find = bench.importlib.util.find_spec
+    find = benchmark_package.importlib.util.find_spec
 
     def absent(name):
         if name.startswith("benchmarks"):
             raise ModuleNotFoundError(name)
         return find(name)
 
-    monkeypatch.setattr(bench.importlib.util, "find_spec", absent)
+    monkeypatch.setattr(benchmark_package.importlib.util, "find_spec", absent)
     result = cai("bench", "engine")
 
     assert result.code == 2

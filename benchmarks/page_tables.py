@@ -1,0 +1,140 @@
+"""The benchmarks of an output folder, for the web page of `cai report`."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.compare import estimate_text
+from benchmarks.measured_rows import four_digits
+from benchmarks.measurements import facts_of, read_file
+from benchmarks.outputs import ROOFLINE, SPEED
+from benchmarks.ratios import Estimate
+from benchmarks.row_names import row_names, settings_text
+from benchmarks.rows import BenchmarkFile, Row
+from benchmarks.score_file import read_score
+from cai_keras.errors import DataError
+from cai_keras.reporting.page_benchmarks import BenchmarkTable, Cell
+from cai_keras.reporting.page_pictures import Picture, read_picture
+
+FOLDER = "bench"
+_MOST_ROWS, _MOST_FACTS = 200, 24
+_MEBIBYTE = 2**20
+COLUMNS = (
+    "Configuration", "Kind", "How", "Batch", "State", "Samples/s", "Spread", "Noise",
+    "p50, ms", "p99, ms", "Share of peak", "Bound", "First step, s", "Memory, MiB",
+    "MFLOPs an example", "Reason",
+)  # fmt: skip
+_PICTURES = {
+    ROOFLINE: "What each row does, below the roofs that were measured in the same call",
+    SPEED: "Median speed, with the range over the repeats",
+}
+
+
+def read_tables(output: Path) -> tuple[list[BenchmarkTable], list[str]]:
+    """Every benchmark and score in `<output>/bench/`, in the order of their paths.
+
+    JSON of another kind, such as that of a comparison, is not one and has no part.
+
+    Returns:
+        the tables; a line for each damaged file.
+    """
+    tables, problems = [], []
+    for path in sorted((output / FOLDER).rglob("*.json")):
+        try:
+            content = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            problems.append(f"{path}: not readable JSON ({type(error).__name__})")
+            continue
+        keys = content.keys() if isinstance(content, dict) else set()
+        try:
+            if "score_version" in keys or {"environ", "metrics"} <= keys:
+                number = len(tables) + 1
+                tables.append(_table(path, output, number, "score_version" in keys))
+        except DataError as error:
+            problems.append(str(error))
+    return tables, problems
+
+
+def _table(path: Path, output: Path, number: int, is_score: bool) -> BenchmarkTable:
+    file, facts = read_file(path), []
+    if is_score:
+        score = read_score(path)
+        facts.append(("score version", str(score.score_version)))
+        value = Estimate(score.score or 0.0, score.low, score.high)
+        text = f"none: {score.reason}" if score.score is None else estimate_text(value)
+        facts.append(("score [95 %]", text))
+    about = list(facts_of(file).items())
+    facts += about[:_MOST_FACTS]
+    pictures, notes = _pictures(path)
+    if len(about) > _MOST_FACTS:
+        more = len(about) - _MOST_FACTS
+        notes.append(f"{more} more facts about the machine are in the file.")
+    return BenchmarkTable(
+        id=f"bench-{number}",
+        title=file.name,
+        place=path.relative_to(output).as_posix(),
+        facts=facts,
+        columns=COLUMNS,
+        rows=_rows(file),
+        total=len(file.metrics),
+        pictures=pictures,
+        notes=notes,
+    )
+
+
+def _rows(file: BenchmarkFile) -> list[list[Cell]]:
+    names = row_names(
+        [row.configuration for row in file.metrics],
+        without=("kind", "backend", "device", "precision", "xla", "strategy", "data",
+                 "batch_size"),
+    )  # fmt: skip
+    shown = list(zip(file.metrics, names, strict=True))[:_MOST_ROWS]
+    return [_cells(row, name) for row, name in shown]
+
+
+def _cells(row: Row, name: str) -> list[Cell]:
+    configuration = row.configuration
+    peak = row.peak_device_bytes or row.peak_host_bytes
+    return [
+        Cell(name),
+        Cell(configuration.kind),
+        Cell(settings_text(configuration)),
+        Cell(f"{configuration.batch_size:,}", configuration.batch_size),
+        Cell(row.state.replace("_", " ")),
+        _number(row.samples_per_second),
+        _percent(row.spread_percent),
+        Cell(row.noise or ""),
+        _number(row.step_p50_seconds, 1000),
+        _number(row.step_p99_seconds, 1000),
+        _percent(row.share_of_peak, 100),
+        Cell(row.bound or ""),
+        _number(row.first_step_seconds),
+        _number(peak, 1 / _MEBIBYTE),
+        _number(row.sample_flops, 1e-6),
+        Cell(row.reason or ""),
+    ]
+
+
+def _number(value: float | None, factor: float = 1.0) -> Cell:
+    if value is None:
+        return Cell("")
+    return Cell(four_digits(value * factor), value * factor)
+
+
+def _percent(value: float | None, factor: float = 1.0) -> Cell:
+    if value is None:
+        return Cell("")
+    return Cell(f"{value * factor:.1f} %", value * factor)
+
+
+def _pictures(path: Path) -> tuple[Sequence[Picture], list[str]]:
+    """Those that stand beside the file; notes on the ones that cannot be shown."""
+    pictures, notes = [], []
+    for title, caption in _PICTURES.items():
+        place = path.with_name(f"{path.stem}.{title}.png")
+        if place.exists():
+            try:
+                pictures.append(read_picture(place, title, caption))
+            except ValueError as error:
+                notes.append(str(error))
+    return pictures, notes
