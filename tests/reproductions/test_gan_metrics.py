@@ -233,4 +233,4 @@ def test_only_a_judge_is_exported(cai, tmp_path):
     )
 
     assert code == 2
-    assert "variant judge; found one of gan_metrics, floors" in errors
+    assert "variant judge; found one of gan_metrics, variant floors" in errors
