@@ -10,6 +10,7 @@ from unittest import mock
 
 import typer
 
+from cai_keras.cli import bench_suite
 from cai_keras.cli.framework import load_tensorflow
 from cai_keras.errors import UsageError
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     help="Speed: the engine's loop and the custom layers against what others have, "
     "the report over many records, and the scene generator.",
 )
+bench_suite.add_to(app)
 
 
 @app.command()
