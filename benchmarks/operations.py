@@ -58,12 +58,32 @@ def count_in_graph(graph) -> tuple[int, int]:
 
 def _counted(graph) -> Iterator[tuple[Any, Any]]:
     counters = {**_COUNTERS, **_GRADIENTS}
+    needed = _needed(graph)
     for operation in graph.get_operations():
+        if operation not in needed:
+            continue
         if operation.type in _CALLS:
             called = operation.get_attr("f").name
             yield from _counted(graph._get_function(called).graph)
         elif operation.type in counters:
             yield operation, counters[operation.type]
+
+
+def _needed(graph) -> set:
+    """Operations that are run: what results and assignments depend on.
+
+    The gradient of a convolution is traced for its image too, also where that is the
+    batch and nobody asks for it; TensorFlow leaves it out when it runs the graph.
+    """
+    waiting = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
+    found = set()
+    while waiting:
+        operation = waiting.pop()
+        if operation not in found:
+            found.add(operation)
+            waiting += [tensor.op for tensor in operation.inputs]
+            waiting += operation.control_inputs
+    return found
 
 
 def cost_of_network(network: keras.Model, inputs) -> Cost:

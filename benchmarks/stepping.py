@@ -74,13 +74,14 @@ class Stepper:
             least: seconds that are spent in any case.
         """
         begin, times = self._clock(), []
-        # The fastest decides: the first one may still load something.
-        seconds = min(self._time(self.cycle) for _ in range(_PROBES))
-        wanted = max(1, math.ceil(BLOCK_SECONDS / max(seconds, 1e-9)))
-        self.block = self.cycle * min(wanted, _LONGEST_BLOCK)
+        # The fastest so far decides on the block: the first ones may still load
+        # something.
+        fastest = min(self._time(self.cycle) for _ in range(_PROBES)) / self.cycle
         steps = self.cycle * _PROBES
         while True:
+            self.block = self._block_of(fastest)
             times.append(self._time(self.block) / self.block)
+            fastest = min(fastest, times[-1])
             steps += self.block
             spent = self._clock() - begin
             if spent >= least and is_steady(times):
@@ -95,6 +96,10 @@ class Stepper:
             spent += (block := self._time(self.block))
             times.append(block / self.block)
         return tuple(times)
+
+    def _block_of(self, step_seconds: float) -> int:
+        wanted = math.ceil(BLOCK_SECONDS / max(step_seconds, 1e-9) / self.cycle)
+        return self.cycle * min(max(1, wanted), _LONGEST_BLOCK)
 
     def _time(self, steps: int) -> float:
         begin = self._clock()
