@@ -116,5 +116,8 @@ def environ_of(
             one.backend: {"device": one.device, **one.settings} for one in probes
         },
         "during": dict(during),
-        "options": dict(options),
+        # As JSON gives them back.
+        "options": {
+            k: list(v) if isinstance(v, tuple) else v for k, v in options.items()
+        },
     }

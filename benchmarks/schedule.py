@@ -130,10 +130,14 @@ class Schedule:
                 if group and waiting[0].is_alone:
                     break
                 place = waiting.popleft()
-                worker = stack.enter_context(self._start(place.request))
-                group.append((place, self._prepare(place.request, worker), worker))
-                if place.is_alone or group[-1][1].state == "out_of_memory":
-                    break  # there is no room for more beside the others
+                own = stack.enter_context(ExitStack())
+                worker = own.enter_context(self._start(place.request))
+                one = self._prepare(place.request, worker)
+                group.append((place, one, worker))
+                if one.state != "done":
+                    own.close()  # its memory is for the others
+                if place.is_alone or one.state == "out_of_memory":
+                    break  # there is no room for more
             self._take_turns(group)
         found = {}
         for place, one, _ in group:

@@ -61,6 +61,7 @@ class WorkerProcess:
             start_new_session=True,
         )
         self._answers: queue.Queue = queue.Queue()
+        self._end: WorkerError | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -86,14 +87,16 @@ class WorkerProcess:
         Raises:
             WorkerError: it said why not, died, or was killed.
         """
+        if self._end is not None:
+            raise self._end
         try:
             self._process.stdin.write(json.dumps({"do": command, **arguments}) + "\n")
             self._process.stdin.flush()
-        except OSError:
-            self._raise_end()
-        answer = self._wait(time.monotonic() + timeout, timeout, memory_bytes)
+            answer = self._wait(timeout, memory_bytes)
+        except OSError:  # it has ended
+            answer = None
         if answer is None:
-            self._raise_end()
+            raise self._ended(*self._why_it_ended())
         if answer["state"] != "done":
             raise WorkerError(answer["state"], answer["reason"], is_alive=True)
         return answer
@@ -117,21 +120,24 @@ class WorkerProcess:
             except OSError:  # what it was told last lies in the pipe yet
                 continue
 
-    def _wait(self, deadline: float, timeout: float, memory_bytes: float | None):
+    def _wait(self, timeout: float, memory_bytes: float | None):
+        deadline = time.monotonic() + timeout
         while True:
             try:
                 return self._answers.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 pass
             if memory_bytes is not None and self.resident_bytes() > memory_bytes:
-                self.close()
-                raise WorkerError(
-                    "out_of_memory",
-                    f"stopped: it took more than {memory_bytes / 1e9:.1f} GB",
-                )
+                reason = f"stopped: it took more than {memory_bytes / 1e9:.1f} GB"
+                raise self._ended("out_of_memory", reason)
             if time.monotonic() > deadline:
-                self.close()
-                raise WorkerError("failed", f"no answer within {timeout:.0f} s")
+                raise self._ended("failed", f"no answer within {timeout:g} s")
+
+    def _ended(self, state: str, reason: str) -> WorkerError:
+        """Ends the process; the error that every later question gets too."""
+        self.close()
+        self._end = WorkerError(state, reason)
+        return self._end
 
     def _read(self) -> None:
         """Puts every answer, and None at the end of them."""
@@ -142,23 +148,23 @@ class WorkerProcess:
                 continue  # something that it printed while it died
         self._answers.put(None)
 
-    def _raise_end(self) -> None:
+    def _why_it_ended(self) -> tuple[str, str]:
+        """State and reason, by its exit code and the last line that it printed."""
         code = self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").splitlines()
         said = next((line for line in reversed(lines) if line.strip()), "")
         everything = "\n".join(lines).lower()
-        state = "failed"
-        if any(words in everything for words in _NO_MEMORY):
-            state = "out_of_memory"
+        is_memory = any(words in everything for words in _NO_MEMORY)
         how = f"exit code {code}"
         if code < 0:
             how = f"signal {-code} ({signal.Signals(-code).name})"
         if code == -signal.SIGKILL:  # nobody else kills so, and it says nothing
             said = "the system does that where memory runs out"
-        self.close()
         tail = f": {one_line(said)}" if said else ""
-        raise WorkerError(state, f"the worker ended with {how}{tail}")
+        is_memory |= code == -signal.SIGKILL
+        state = "out_of_memory" if is_memory else "failed"
+        return state, f"the worker ended with {how}{tail}"
 
 
 def _environment(backend: str) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """What the driver and the system tell, against fakes of both."""
+# ruff: noqa: N802  the driver's library has names like these
 
+from collections import namedtuple
 from types import SimpleNamespace
 
 import pytest
@@ -97,8 +99,6 @@ class FakePsutil:
 
     def cpu_times(self):
         fields = ("user", "system", "idle", "iowait")
-        from collections import namedtuple
-
         busy, idle = 0.75 * self.seconds, 1.25 * self.seconds
         return namedtuple("Times", fields)(busy / 2, busy / 2, idle - 1, 1.0)
 

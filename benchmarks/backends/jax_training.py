@@ -4,6 +4,7 @@
 from the host: one copy for many steps there, and for every step where each is timed.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,41 +16,50 @@ from cai_keras.training.settings import TrainSettings
 from cai_keras.training.updates import apply_updates
 
 
-def make_call(
-    phase: Phase, train: TrainSettings, batch: Any, xla: bool, strategy
-) -> Callable[[int], None]:
+class Steps:
     """A call that takes so many steps of the phase's learner.
 
     Args:
         batch: NumPy arrays; None to read the phase's own batches.
-        xla, strategy: JAX always compiles, for one device.
     """
-    learner, cycle = phase.learner, phase.learner.cycle
-    variables = list(learner.state().values())
 
-    def compiled(active):
-        def step(values, given):
-            with Trace(variables, values) as trace:
-                losses = apply_updates(learner, given, phase.batch_size, active)
+    def __init__(self, phase: Phase, batch: Any):
+        self._learner, self._size = phase.learner, phase.batch_size
+        self._cycle = phase.learner.cycle
+        self._variables = list(phase.learner.state().values())
+        self._steps = {one: self._compile(one) for one in dict.fromkeys(self._cycle)}
+        # A donated buffer may not be shared, and Keras shares constants.
+        self._values = [jax.numpy.array(v.value, copy=True) for v in self._variables]
+        if batch is None:
+            self._batches = phase.batches(0).as_numpy_iterator()
+        else:
+            self._batches = itertools.repeat(jax.device_put(batch))
+        self._done = 0
+
+    def __call__(self, steps: int) -> None:
+        for _ in range(steps):
+            active = self._cycle[self._done % len(self._cycle)]
+            batch = next(self._batches)
+            self._values, losses = self._steps[active](self._values, batch)
+            self._done += 1
+        jax.block_until_ready((self._values, losses))
+
+    def give_back(self) -> None:
+        """Gives the variables the values that they have now."""
+        for variable, value in zip(self._variables, self._values, strict=True):
+            variable.assign(jax.numpy.array(value, copy=True))
+
+    def _compile(self, active):
+        def step(values, batch):
+            with Trace(self._variables, values) as trace:
+                losses = apply_updates(self._learner, batch, self._size, active)
                 return trace.values(), list(losses.values())
 
         return jax.jit(step, donate_argnums=0)
 
-    steps_of = {active: compiled(active) for active in dict.fromkeys(cycle)}
-    # A donated buffer may not be shared, and Keras shares constants.
-    values = [jax.numpy.array(v.value, copy=True) for v in variables]
-    done = 0
-    if batch is None:
-        batches = phase.batches(0).as_numpy_iterator()
-    else:
-        resident = jax.device_put(batch)
 
-    def call(steps: int) -> None:
-        nonlocal values, done
-        for _ in range(steps):
-            given = next(batches) if batch is None else resident
-            values, losses = steps_of[cycle[done % len(cycle)]](values, given)
-            done += 1
-        jax.block_until_ready((values, losses))
-
-    return call
+def make_call(
+    phase: Phase, train: TrainSettings, batch: Any, xla: bool, strategy
+) -> Callable[[int], None]:
+    """See `Steps`; JAX always compiles, for one device."""
+    return Steps(phase, batch)
