@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from benchmark_steps import weights_after
 
 from benchmarks.configurations import Request
 from benchmarks.stand_in import networks_of, open_phase, recipe_of
@@ -72,21 +73,24 @@ def test_steps_on_a_resident_batch_are_those_of_a_pipeline():
         assert not np.array_equal(found, old)
 
 
+@pytest.fixture(scope="module")
+def tensorflows_weights():
+    return weights_after("tensorflow")
+
+
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_other_backends_end_at_the_weights_of_tensorflow(backend, tmp_path):
+def test_other_backends_end_at_the_weights_of_tensorflow(
+    backend, tensorflows_weights, tmp_path
+):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     script = Path(__file__).with_name("benchmark_steps.py")
-    for name in ("tensorflow", backend):
-        subprocess.run(
-            [sys.executable, script, name, str(tmp_path / f"{name}.npz")],
-            check=True, cwd=ROOT,
-        )  # fmt: skip
-    expected = np.load(tmp_path / "tensorflow.npz")
-    found = np.load(tmp_path / f"{backend}.npz")
-    assert len(found.files) == len(expected.files) > 2
-    for name in expected.files:
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-5)
+    path = tmp_path / "weights.npz"
+    subprocess.run([sys.executable, script, backend, path], check=True, cwd=ROOT)
+    found = np.load(path)
+    assert len(found.files) == len(tensorflows_weights) > 2
+    for name, expected in zip(found.files, tensorflows_weights, strict=True):
+        np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_at_the_paper_scale_batches_have_the_papers_shapes_without_its_data():
