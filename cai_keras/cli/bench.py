@@ -7,7 +7,7 @@ from unittest import mock
 
 import typer
 
-from cai_keras.cli import bench_compare, bench_score
+from cai_keras.cli import bench_compare, bench_score, bench_suite
 from cai_keras.cli.benchmark_package import benchmark_module
 from cai_keras.cli.framework import load_tensorflow
 
@@ -16,6 +16,7 @@ app = typer.Typer(
     help="Speed: the engine's loop and the custom layers against what others have, "
     "the report over many records, the scene generator; and what compares speeds.",
 )
+bench_suite.add_to(app)
 
 
 @app.command()

@@ -44,7 +44,7 @@ def score(
     """
     view = benchmark_module("score_view")
     view.run(
-        None,
+        benchmark_module("score_runner").measure,
         device or _best_device(),
         reference or view.REFERENCE,
         measured,
