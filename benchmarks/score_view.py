@@ -27,7 +27,7 @@ REFERENCE = Path(__file__).resolve().parents[1] / "results/bench/score_reference
 
 
 def run(
-    measure: Measure | None,
+    measure: Measure,
     device: str,
     reference: Path = REFERENCE,
     measured: Path | None = None,
@@ -59,11 +59,6 @@ def run(
             raise UsageError(f"{path}: no folder {path.parent}")
     if measured is not None:
         file = read_file(measured)
-    elif measure is None:
-        raise UsageError(
-            "cai bench score cannot measure by itself here; --measured FILE scores "
-            "what was measured before"
-        )
     else:
         file = measure(configurations(device), BUDGET_SECONDS)
     found = reference_of(file) if unit is None else score_of(file, unit.measured)

@@ -231,11 +231,6 @@ def test_a_missing_reference_is_one_line(cai, tmp_path):
     assert "no.json: no such reference; --write-reference makes one" in result.errors
 
 
-def test_without_a_runner_the_error_names_what_can_be_done(unit):
-    with pytest.raises(UsageError, match="--measured FILE scores what was measured"):
-        score_view.run(None, "cpu", unit)
-
-
 def test_an_unknown_device_is_named(cai, unit):
     result = cai("bench", "score", "--reference", unit, "--device", "gppu")
 
