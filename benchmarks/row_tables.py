@@ -85,14 +85,13 @@ def noise_lines(rows: Sequence[Row]) -> list[str]:
     widest = max(done, key=lambda row: row.spread_percent)
     lines = [
         f"noise: largest spread {widest.spread_percent:.1f} % "
-        f"({widest.configuration.model}, {widest.configuration.backend}; "
-        "interquartile range over median)"
+        f"({_name(widest)}; interquartile range over median)"
     ]
     for verdict, meaning in _MEANINGS.items():
-        names = [row.configuration.model for row in done if row.noise == verdict]
+        names = [_name(row) for row in done if row.noise == verdict]
         if names:
             lines.append(f"WARNING: {verdict}: {', '.join(names)}: {meaning}")
-    if restless := [row.configuration.model for row in done if not row.is_steady]:
+    if restless := [_name(row) for row in done if not row.is_steady]:
         lines.append(
             f"WARNING: not steady after the warm-up: {', '.join(restless)}; "
             "more --seconds give it more time"
@@ -105,6 +104,12 @@ _MEANINGS = {
     "drifting": "each repeat was slower than the one before it; the machine heats up "
     "or is slowed down",
 }
+
+
+def _name(row: Row) -> str:
+    asked = row.configuration
+    xla = " xla" if asked.xla else ""
+    return f"{asked.model} {asked.backend} {asked.precision}{xla}"
 
 
 def _duration(seconds: float) -> str:

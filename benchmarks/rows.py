@@ -81,15 +81,15 @@ class Row(_Part):
         warmup_steps: before the first repeat.
         samples_per_second: median over repeats.
         spread_percent: interquartile range over median, of the repeats' speeds.
-        noise: quiet, noisy (spread above 10 %), or drifting (a repeat is slower than
-            the one before it, all along).
+        noise: quiet, noisy (spread above 10 %), or drifting (each of four or more
+            repeats is slower than the one before it, by more than 1 % in all).
         step_p50_seconds, step_p90_seconds, step_p99_seconds: of all steps.
         peak_host_bytes: largest resident size of the process.
         peak_device_bytes: of the device's memory, where it has its own.
         parameters: of the networks of the configuration.
         sample_flops: operations of the network for one example, a multiplication and an
-            addition being two; of a training step three times those of its forward
-            passes.
+            addition being two; of a training step those of its gradients too, which
+            makes about three times its forward passes.
         sample_activations: numbers in the outputs of layers with weights, as timm
             counts them.
         step_bytes: least number of bytes that a step has to move: see the module that

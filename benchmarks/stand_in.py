@@ -28,8 +28,9 @@ SEED = 0
 _MOCKED_EXAMPLES = 64
 # How many pictures a loader takes: a mock has few. Of `data.in_memory`.
 _ALL_OF_MOCK = {"train": None, "test": None, "validation": 0, "training_sample": 0}
-# Likewise of `data`, where an embedded set stands for a large one.
-_COUNTS = ("test_pictures", "train_pictures", "train_images")
+# Of `data`: how many pictures an embedded set gives, and what is read beside them. None
+# of it changes the shape of a batch.
+_SMALL = ("test_pictures", "train_pictures", "train_images", "style")
 
 
 def recipe_of(request: Request, data: str | None = None) -> Recipe:
@@ -102,8 +103,8 @@ def _all_of_mock(data):
 def _embedded(request: Request, paper: Paper) -> Recipe:
     small = paper.recipe("small", request.variant).data
     recipe = recipe_of(request, small.spec)
-    counts = {k: getattr(small, k) for k in _COUNTS if hasattr(small, k)}
-    return replace(recipe, data=recipe.data.model_copy(update=counts))
+    changes = {k: getattr(small, k) for k in _SMALL if hasattr(small, k)}
+    return replace(recipe, data=recipe.data.model_copy(update=changes))
 
 
 def _build(request: Request, recipe: Recipe) -> tuple[Phase, Any]:

@@ -249,10 +249,16 @@ def test_noise_names_the_widest_row_and_warns():
     restless = noisy.model_copy(update={"is_steady": False})
     failed = make_row(Measured(request("b"), "failed", "x"), "cpu", None, None)
     (line,) = noise_lines([quiet, failed])
-    assert line.startswith("noise: largest spread 0.0 % (gan/ring/a, tensorflow;")
+    assert line.startswith(
+        "noise: largest spread 0.0 % (gan/ring/a tensorflow float32;"
+    )
     # Speeds 8, 16 and 32: quartiles 12, 16 and 24.
     first, warning, more = noise_lines([quiet, restless])
     assert first.startswith("noise: largest spread 75.0 %")
-    assert warning.startswith("WARNING: noisy: gan/ring/a: the machine is not quiet")
-    assert more.startswith("WARNING: not steady after the warm-up: gan/ring/a;")
+    assert warning.startswith(
+        "WARNING: noisy: gan/ring/a tensorflow float32: the machine is not quiet"
+    )
+    assert more.startswith(
+        "WARNING: not steady after the warm-up: gan/ring/a tensorflow"
+    )
     assert noise_lines([failed]) == []
