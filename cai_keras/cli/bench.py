@@ -1,4 +1,7 @@
-"""`cai bench engine`, `layers`, `report` and `scenes`: speed, never accuracy."""
+"""`cai bench engine`, `layers`, `report` and `scenes`: speed, never accuracy.
+
+Further commands are in files of their own, and registered at the end.
+"""
 
 import importlib
 import importlib.util
@@ -10,6 +13,7 @@ from unittest import mock
 
 import typer
 
+from cai_keras.cli import bench_parts
 from cai_keras.cli.framework import load_tensorflow
 from cai_keras.errors import UsageError
 
@@ -48,7 +52,7 @@ def engine(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )
 def layers(context: typer.Context) -> None:
-    """Custom layers against Keras's own, forward and backward.
+    """Custom layers against Keras's own or their formula, forward and backward.
 
     Options go to benchmarks/layers.py; `python -m benchmarks.layers --help` lists them.
     """
@@ -103,3 +107,6 @@ def _benchmark(name: str) -> ModuleType:
     if spec is None:
         raise UsageError(f"the package {PACKAGE!r} is not installed; pip install -e .")
     return importlib.import_module(full)
+
+
+bench_parts.add_to(app, _benchmark)
