@@ -21,6 +21,7 @@ setup(
         "cai_keras.cli": ["templates/*.template"],
         "cai_keras.reporting": ["templates/*"],
         "cai_keras.networks": ["weights/*"],
+        "benchmarks.addons": ["requirements.txt", "golden.npz", "golden.json"],
     },
     install_requires=[
         "tensorflow>=2.20,<2.22",

@@ -70,7 +70,8 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "docs/compare.md", "docs/data.md", "docs/distributed.md",
+    ["README.md", "docs/addons.md", "docs/benchmark_layers.md", "docs/compare.md",
+     "docs/data.md", "docs/distributed.md",
      "docs/networks.md", "docs/results.md", "docs/runs.md", "docs/sample.md",
      "docs/scenes.md", "docs/stylize.md", "docs/tensorboard.md"],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`cai bench`: speed, never accuracy."""
+"""`cai bench`: speed, never accuracy. Further commands are in files of their own."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from unittest import mock
 
 import typer
 
-from cai_keras.cli import bench_compare, bench_score, bench_suite
+from cai_keras.cli import bench_compare, bench_parts, bench_score, bench_suite
 from cai_keras.cli.benchmark_package import benchmark_module
 from cai_keras.cli.framework import load_tensorflow
 
@@ -45,7 +45,7 @@ def engine(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )
 def layers(context: typer.Context) -> None:
-    """Custom layers against Keras's own, forward and backward.
+    """Custom layers against Keras's own or their formula, forward and backward.
 
     Options go to benchmarks/layers.py; `python -m benchmarks.layers --help` lists them.
     """
@@ -93,3 +93,4 @@ def scenes(
 app.command("compare")(bench_compare.compare)
 app.command("score")(bench_score.score)
 app.command("spread")(bench_score.spread)
+bench_parts.add_to(app, benchmark_module)

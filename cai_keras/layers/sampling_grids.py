@@ -43,7 +43,8 @@ def attention_grid(theta, height: int, width: int):
         float (batch, height, width, 2).
     """
     scale, shift = theta[:, None, None, :1], theta[:, None, None, 1:]
-    return scale * regular_grid(height, width) + shift
+    # PyTorch multiplies no array by a tensor that has a gradient.
+    return scale * ops.convert_to_tensor(regular_grid(height, width)) + shift
 
 
 def projective_grid(theta, height: int, width: int):
