@@ -48,7 +48,7 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]"],
         "jax": ["jax>=0.6"],  # the other backend that the engine trains with
-        "bench": ["mlperf-logging", "xprof"],
+        "bench": ["mlperf-logging", "xprof", "jax>=0.6", "torch"],
         "parity": ["torch", "torch-fidelity", "clean-fid", "lpips"],
         "video": ["opencv-python-headless"],
         "dev": [

@@ -13,7 +13,7 @@ from cai_keras.errors import RunError, UsageError
 # backend, environment -> worker
 Start = Callable[[str, Mapping[str, str]], WorkerProcess]
 _TIMEOUT = 600.0
-_EXTRAS = {"jax": "cai-keras[jax]", "torch": "cai-keras[parity]"}
+_EXTRAS = {"jax": "cai-keras[bench]", "torch": "cai-keras[bench]"}
 
 
 @dataclass(frozen=True)
