@@ -10,14 +10,13 @@ from cai_keras.reporting.run_groups import (
     data_title,
     draw_curve,
 )
-from cai_keras.reporting.style import COLOURS, figure_style
+from cai_keras.reporting.style import COLOURS, figure_style, line_styles
 
 _LOSSES = {
     "train/discriminator/total": "discriminator",
     "train/generator/adversarial": "generator",
 }
 _DISTANCE = "validation/fid_"
-_DASHES = ("-", "--")  # of more variants than colours
 
 
 def draw_player_losses(runs) -> Figure:
@@ -60,12 +59,10 @@ def draw_distance_curves(runs) -> Figure:
         )
         for axis, name in zip(axes[0], names, strict=True):
             groups = by_variant(runs, lambda run, name=name: name in curve_names(run))
-            for number, (variant, members) in enumerate(groups.items()):
-                style = {
-                    "color": COLOURS[number % len(COLOURS)],
-                    "ls": _DASHES[number // len(COLOURS) % len(_DASHES)],
-                }
-                draw_curve(axis, members, name, label=variant, marker=".", **style)
+            for variant, style in line_styles(groups).items():
+                draw_curve(
+                    axis, groups[variant], name, label=variant, marker=".", **style
+                )
             axis.set_yscale("log")
             axis.set_xlabel("step")
             axis.set_ylabel(_title(name))

@@ -65,14 +65,23 @@ def curves_of(runs: Iterable[FinishedRun], metric: str) -> "pd.DataFrame":
     return pd.concat(columns, axis=1, join="inner").sort_index()
 
 
-def draw_curve(axis, runs: Iterable[FinishedRun], metric: str, **style) -> None:
+def draw_curve(
+    axis,
+    runs: Iterable[FinishedRun],
+    metric: str,
+    change: Callable | None = None,
+    **style,
+) -> None:
     """The mean over runs, and a band from the smallest to the largest.
 
     Args:
         axis: of matplotlib.
+        change: what is done to the values first, such as `np.abs`.
         style: of the line.
     """
     table = curves_of(runs, metric)
+    if change is not None:
+        table = change(table)
     (line,) = axis.plot(table.index, table.mean(axis=1), **style)
     axis.fill_between(
         table.index, table.min(axis=1), table.max(axis=1),

@@ -1,6 +1,6 @@
 """One look for all figures: colours that colour-blind readers can tell apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import matplotlib
@@ -20,6 +20,20 @@ _SETTINGS = {
     "figure.constrained_layout.use": True,
     "legend.frameon": False,
 }
+
+
+_DASHES = ("-", "--", ":")  # of more lines than colours
+
+
+def line_styles(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Name -> colour and dashes of its line, unlike those of all others up to 21."""
+    return {
+        name: {
+            "color": COLOURS[number % len(COLOURS)],
+            "ls": _DASHES[number // len(COLOURS) % len(_DASHES)],
+        }
+        for number, name in enumerate(names)
+    }
 
 
 @contextmanager

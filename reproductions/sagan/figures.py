@@ -16,7 +16,7 @@ from cai_keras.reporting.run_groups import (
     draw_curve,
     values_of,
 )
-from cai_keras.reporting.style import COLOURS, MUTED, figure_style
+from cai_keras.reporting.style import COLOURS, MUTED, figure_style, line_styles
 
 _DISTANCE = "test/log10_frechet_distance"
 _ACCURACY = "test/accuracy_percent"
@@ -130,13 +130,15 @@ def draw_losses(runs) -> Figure:
 
 
 def draw_training(runs) -> Figure:
-    """gamma, and the largest singular value of any layer, against steps.
+    """The size of gamma, and the largest singular value of any layer, against steps.
+
+    gamma's sign has no meaning, and differs from seed to seed.
 
     Args:
         runs: as for `draw_distances`.
     """
     rows = {
-        "gamma": "{}: gamma of attention",
+        "gamma": "{}: size of attention's gamma",
         "singular_value_largest": "{}: largest singular value",
     }
     with figure_style():
@@ -164,12 +166,12 @@ def draw_training(runs) -> Figure:
 
 
 def _draw_while_training(axis, runs, metric: str) -> None:
-    """A line for each variant, in one colour whatever the metric."""
-    colours = dict(zip(by_variant(runs), COLOURS * 2, strict=False))
+    """Sizes: a line for each variant, in one colour whatever the metric."""
+    styles = line_styles(by_variant(runs))
     groups = by_variant(runs, lambda run: metric in curve_names(run))
     for variant, members in groups.items():
         draw_curve(
-            axis, members, metric, label=variant, marker=".", color=colours[variant]
+            axis, members, metric, np.abs, label=variant, marker=".", **styles[variant]
         )
 
 
