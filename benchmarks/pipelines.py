@@ -194,6 +194,8 @@ def verdict_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"({row['ratio']:.2f} of what training takes)"
         for row in slow
     ]
+    if not measured:
+        return []
     count = len(measured) - len(slow)
     lines.append(
         f"{count} of {len(measured)} pipelines make more examples than training takes, "
