@@ -167,9 +167,13 @@ def read_request(
     )
 
 
-def trained_variants(paper: Paper, asked: Asked) -> list[str]:
-    """The asked variants of a paper; the first that trains where none was named."""
-    if asked.variants is not None:
+def trained_variants(paper: Paper, asked) -> list[str]:
+    """The asked variants of a paper; the first that trains where none was named.
+
+    Args:
+        asked: with `variants` and `scale`.
+    """
+    if asked.variants:
         return [name for name in asked.variants if name in paper.variants]
     for name in paper.variants:
         if paper.recipe(asked.scale, name).train.total_steps:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from benchmarks.rows import Configuration, Row
+from benchmarks.speeds import samples_per_second
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def repeat_speeds(row: Row) -> tuple[float, ...]:
     """
     batch = row.configuration.batch_size
     speeds = tuple(
-        batch * len(repeat.step_seconds) / sum(repeat.step_seconds)
+        samples_per_second(repeat.step_seconds, batch)
         for repeat in row.repeats
         if sum(repeat.step_seconds) > 0
     )

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.child_call import call
+from benchmarks.configurations import trained_variants
 from benchmarks.timing import speed_ratio
 from cai_keras.cli import papers
 from cai_keras.cli.output import errors, print_table, say
@@ -104,16 +105,12 @@ def plan(asked: Asked) -> list[tuple[Paper, str | None]]:
             raise UsageError(
                 f"--variant {variant!r}: {nearest(variant, sorted(known))}"
             )
-    return [(paper, variant) for paper in chosen for variant in _variants(paper, asked)]
-
-
-def _variants(paper: Paper, asked: Asked) -> list[str | None]:
-    if asked.variants:
-        return [variant for variant in paper.variants if variant in asked.variants]
-    for variant in paper.variants:
-        if paper.recipe(asked.scale, variant).train.total_steps:
-            return [variant]
-    return [None]
+    nothing = [] if asked.variants else [None]
+    return [
+        (paper, variant)
+        for paper in chosen
+        for variant in trained_variants(paper, asked) or nothing
+    ]
 
 
 def measure(paper: Paper, variant: str | None, asked: Asked, ask) -> dict[str, Any]:

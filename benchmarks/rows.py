@@ -6,7 +6,7 @@ versions, `ceilings` what this machine can do at best, measured in the same call
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,6 +14,7 @@ from cai_keras.errors import DataError
 from cai_keras.reporting.atomic import write_atomic
 
 SCHEMA_VERSION = 1
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Part(BaseModel):
@@ -163,16 +164,23 @@ class BenchmarkFile(_Part):
 
 
 def read_benchmark(path: Path) -> BenchmarkFile:
-    """A file that `cai bench` wrote.
+    """A file that `cai bench` wrote; raises as `read_model`."""
+    return read_model(path, BenchmarkFile, "a benchmark")
 
+
+def read_model(path: Path, kind: type[_Model], what: str) -> _Model:
+    """A JSON file as a model.
+
+    Args:
+        what: that is expected there, such as `a score`.
     Raises:
         DataError: it is missing or damaged, or of another version.
     """
     try:
-        return BenchmarkFile.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: not a benchmark: {place}: {first['msg']}") from error
+        raise DataError(f"{path}: not {what}: {place}: {first['msg']}") from error

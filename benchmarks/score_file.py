@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from benchmarks.rows import BenchmarkFile
+from benchmarks.rows import BenchmarkFile, read_model
 from benchmarks.score_set import VERSION
-from cai_keras.errors import DataError, UsageError
+from cai_keras.errors import UsageError
 from cai_keras.reporting.atomic import write_atomic
 
 
@@ -46,14 +46,7 @@ def read_score(path: Path) -> ScoreFile:
     Raises:
         DataError: it is missing or damaged.
     """
-    try:
-        return ScoreFile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: not a score: {place}: {first['msg']}") from error
+    return read_model(path, ScoreFile, "a score")
 
 
 def read_current_score(path: Path) -> ScoreFile:

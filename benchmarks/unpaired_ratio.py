@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from scipy import stats
-
+from benchmarks.ratios import Pair, ratio_of_medians
 from benchmarks.timing import Ratio
 
 
@@ -18,16 +16,6 @@ def speed_ratio_of_medians(
     both (percentile method, 9,999 resamples, seeded): it knows what varied within the
     measurements, and nothing of what changed between them.
     """
-    ratio = float(np.median(reference) / np.median(seconds))
-    interval = stats.bootstrap(
-        (np.asarray(reference), np.asarray(seconds)),
-        _median_over_median,
-        paired=False,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return Ratio(ratio, float(interval.low), float(interval.high))
-
-
-def _median_over_median(above, below, axis=-1):
-    return np.median(above, axis=axis) / np.median(below, axis=axis)
+    # A ratio of seconds, reference above, is that of speeds.
+    found = ratio_of_medians(Pair(reference=seconds, speeds=reference))
+    return Ratio(found.value, found.low, found.high)

@@ -13,8 +13,8 @@ from cai_keras.cli.framework import load_tensorflow
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Speed: the engine's loop and the custom layers against what others have, "
-    "the report over many records, the scene generator; and what compares speeds.",
+    help="Speed of machines, papers, layers and pipelines; and what compares speeds. "
+    "docs/benchmarks.md says how numbers come about.",
 )
 bench_suite.add_to(app)
 
@@ -93,4 +93,4 @@ def scenes(
 app.command("compare")(bench_compare.compare)
 app.command("score")(bench_score.score)
 app.command("spread")(bench_score.spread)
-bench_parts.add_to(app, benchmark_module)
+bench_parts.add_to(app)

@@ -15,7 +15,8 @@ from cai_keras.reporting.run_folder import RunFolder
 from cai_keras.reporting.run_groups import data_title
 from cai_keras.reporting.style import figure_style
 
-_MOST = 5  # pictures in a row
+_MOST, _LEAST = 5, 3  # pictures in a row, fewer where there are many rows
+_PICTURES = 20  # in a figure: more make it larger than a repository should hold
 _INCHES, _TITLE = 2.2, 0.3  # of a picture's width, of the line above it
 
 
@@ -35,7 +36,8 @@ def draw_film_strips(runs: Iterable[FinishedRun], name: str) -> Figure:
     """How pictures changed in training: a row for each variant, a column for a step.
 
     Of each variant the run with the smallest seed that has such pictures; of more than
-    five steps, five that lie about evenly, the first and the last among them.
+    five steps, five that lie about evenly (three beside many variants), the first and
+    the last among them.
 
     Args:
         runs: of one scale and data set.
@@ -51,7 +53,8 @@ def draw_film_strips(runs: Iterable[FinishedRun], name: str) -> Figure:
             records[run.record.variant] = run.record
     if not strips:
         raise NothingToDraw("no run has kept pictures of its training")
-    rows, columns = len(strips), min(_MOST, max(map(len, strips.values())))
+    rows = len(strips)
+    columns = min(_MOST, max(_LEAST, _PICTURES // rows), max(map(len, strips.values())))
     heights = [_INCHES * _slimness(strip) + _TITLE for strip in strips.values()]
     with figure_style():
         figure, axes = plt.subplots(
