@@ -4,6 +4,7 @@ import itertools
 from types import SimpleNamespace
 
 import pytest
+from worker_answers import ANSWERS
 
 from benchmarks import score_runner
 from benchmarks.score import rows_of
@@ -29,17 +30,7 @@ class FakeWorker:
 
     def ask(self, command, timeout, memory_bytes=None, **arguments):
         self.log.append((command, arguments))
-        memory = {"peak_host_bytes": 10**9, "peak_device_bytes": None}
-        return {
-            "hello": {"device": "cpu", "settings": {}, "machine": {"cpu": "a CPU"}},
-            "prepare": {
-                "image_shape": [], "replicas": 1, "first_step_seconds": 1.0,
-                "warmup_steps": 5, "is_steady": True, **memory,
-            },
-            "repeat": {
-                "step_seconds": [0.25, 0.25], "block": 1, "joules": None, **memory,
-            },
-        }[command]  # fmt: skip
+        return ANSWERS[command]
 
 
 @pytest.fixture

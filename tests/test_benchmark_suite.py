@@ -6,6 +6,7 @@ from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
+from worker_answers import ANSWERS
 
 from benchmarks import machine_bench, planning, suite
 from benchmarks.configurations import read_request
@@ -48,23 +49,12 @@ class FakeWorker:
         self.log.append((command, self.backend))
         if command in self.refuses:
             raise WorkerError("failed", f"cannot {command}", is_alive=True)
-        memory = {"peak_host_bytes": 10**9, "peak_device_bytes": None}
         return {
-            "hello": {
-                "device": "cpu", "settings": {"version": "1"},
-                "machine": {"cpu": "a CPU", "versions": {}},
-            },
+            **ANSWERS,
             "ceilings": {"ceilings": CEILINGS.model_dump()},
             "networks": {"costs": {"generator": asdict(COST), "other": asdict(COST)}},
             "training_cost": {"cost": asdict(COST)},
-            "prepare": {
-                "image_shape": [], "replicas": 1, "first_step_seconds": 1.0,
-                "warmup_steps": 5, "is_steady": True, **memory,
-            },
-            "repeat": {
-                "step_seconds": [0.25, 0.25], "block": 1, "joules": None, **memory,
-            },
-        }[command]  # fmt: skip
+        }[command]
 
 
 @pytest.fixture
