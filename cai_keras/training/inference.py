@@ -66,14 +66,15 @@ def _predictor(network):
         shared = strategy.experimental_distribute_values_from_function(
             lambda context: keras.tree.map_structure(tf.constant, next(parts))
         )
-        found = keras.tree.map_structure(
-            strategy.experimental_local_results, _compiled[network](shared)
-        )
-        return keras.tree.map_structure_up_to(
-            network.output,
-            lambda parts: np.concatenate([part.numpy() for part in parts]),
-            found,
-        )
+        found = _compiled[network](shared)
+        of_replicas = strategy.experimental_local_results
+
+        def of_replica(index):
+            return keras.tree.map_structure(
+                lambda values: of_replicas(values)[index].numpy(), found
+            )
+
+        return _joined([of_replica(index) for index in range(replicas)])
 
     return predict, replicas
 
