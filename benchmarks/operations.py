@@ -14,10 +14,7 @@ import tensorflow as tf
 
 from benchmarks.costs import Cost
 from benchmarks.example_inputs import image_shape_of
-
-# Private there, because a change of that module would change the digest of the code
-# that every record names; what is counted must be the same.
-from cai_keras.training.multiply_adds import _CALLS, _COUNTERS
+from cai_keras.training.multiply_adds import CALLS, COUNTERS
 from cai_keras.training.updates import apply_updates
 
 _FLOPS = 2  # of a multiply-add: one multiplication and one addition
@@ -51,18 +48,19 @@ def count_in_graph(graph) -> tuple[int, int]:
     """Multiply-adds, and numbers in the outputs of the operations that have them."""
     multiply_adds, numbers = 0, 0
     for operation, counter in _counted(graph):
-        multiply_adds += counter(operation)
-        numbers += prod(operation.outputs[0].shape)
+        count = counter(operation)
+        multiply_adds += count
+        numbers += prod(operation.outputs[0].shape) if count else 0
     return multiply_adds, numbers
 
 
 def _counted(graph) -> Iterator[tuple[Any, Any]]:
-    counters = {**_COUNTERS, **_GRADIENTS}
+    counters = {**COUNTERS, **_GRADIENTS}
     needed = _needed(graph)
     for operation in graph.get_operations():
         if operation not in needed:
             continue
-        if operation.type in _CALLS:
+        if operation.type in CALLS:
             called = operation.get_attr("f").name
             yield from _counted(graph._get_function(called).graph)
         elif operation.type in counters:

@@ -15,7 +15,8 @@ def count_multiply_adds(network: keras.Model) -> int:
 
     One multiply-add is one of the papers' "FLOPs" (He et al. 2016, Table 1) and two
     floating-point operations. Biases, normalisation, activations and pooling are not
-    counted, as there.
+    counted, as there, and neither are products with a constant matrix: resampling and
+    sums over neighbours that are written as one.
 
     Raises:
         ValueError: an input has a size that is not known, such as (None, None, 3).
@@ -45,11 +46,11 @@ def multiply_adds_of(network: keras.Model) -> Iterator[tuple[str, int]]:
 
 def _in_graph(graph) -> Iterator[tuple[str, int]]:
     for operation in graph.get_operations():
-        if operation.type in _CALLS:
+        if operation.type in CALLS:
             called = operation.get_attr("f").name
             yield from _in_graph(graph._get_function(called).graph)
-        elif operation.type in _COUNTERS:
-            count = _COUNTERS[operation.type](operation)
+        elif operation.type in COUNTERS:
+            count = COUNTERS[operation.type](operation)
             yield operation.name, count
 
 
@@ -74,11 +75,19 @@ def _product(transposed: str) -> Callable:
     """Of a matrix product whose attribute says whether the first factor is turned."""
 
     def count(operation) -> int:
+        if any(_is_constant(factor.op) for factor in operation.inputs):
+            return 0
         first = operation.inputs[0].shape
         summed = first[-2] if operation.get_attr(transposed) else first[-1]
         return prod(operation.outputs[0].shape) * summed
 
     return count
+
+
+def _is_constant(operation) -> bool:
+    while operation.type in _SAME_NUMBERS:
+        operation = operation.inputs[0].op
+    return operation.type == "Const"
 
 
 def _einsum(operation) -> int:
@@ -90,8 +99,17 @@ def _einsum(operation) -> int:
     return prod(sizes.values())
 
 
-_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-_COUNTERS: dict[str, Callable] = {
+_SAME_NUMBERS = (
+    "Identity",
+    "Cast",
+    "Reshape",
+    "Transpose",
+    "ExpandDims",
+    "BroadcastTo",
+)
+CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+# Multiply-adds of an operation, by its type. 0: one that is left out after all.
+COUNTERS: dict[str, Callable] = {
     "Conv2D": _convolution,
     "Conv3D": _convolution,
     "DepthwiseConv2dNative": _depthwise,

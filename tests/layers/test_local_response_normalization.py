@@ -14,14 +14,15 @@ def test_values_by_hand():
     np.testing.assert_allclose(layer(np.array([[1.0, 2.0, 3.0]])), [expected], 1e-6)
 
 
-def test_any_size_is_numpys_sum_over_neighbouring_channels():
+@pytest.mark.parametrize("beta", [0.75, 1.5])
+def test_any_size_is_numpys_sum_over_neighbouring_channels(beta):
     x = np.random.default_rng(0).normal(size=(2, 3, 4, 9)).astype("float32")
-    layer = LocalResponseNormalization()
+    layer = LocalResponseNormalization(alpha=5.0, beta=beta)
 
     expected = np.empty_like(x)
     for i in range(9):
         near = x[..., max(i - 2, 0) : i + 3]
-        expected[..., i] = x[..., i] / (1 + 1e-4 / 5 * (near**2).sum(-1)) ** 0.75
+        expected[..., i] = x[..., i] / (1 + (near**2).sum(-1)) ** beta
     np.testing.assert_allclose(layer(x), expected, rtol=1e-5)
 
 

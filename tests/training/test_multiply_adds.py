@@ -4,7 +4,9 @@ import keras
 import pytest
 from keras import layers, ops
 
+from cai_keras.layers.bilinear_resize import BilinearResize
 from cai_keras.layers.grouped_conv2d import GroupedConv2D
+from cai_keras.layers.local_response_normalization import LocalResponseNormalization
 from cai_keras.networks.residual_blocks import BasicBlock, Bottleneck, Convolutions
 from cai_keras.networks.resnet import build_cifar_resnet, build_imagenet_resnet
 from cai_keras.training.multiply_adds import count_multiply_adds, multiply_adds_of
@@ -36,6 +38,9 @@ def network_of(shape, *parts):
         ((5, 7), layers.Dense(3), 5 * 21),
         ((5, 7), layers.EinsumDense("abc,cd->abd", output_shape=(5, 3)), 5 * 21),
         ((8, 8, 3), layers.MaxPooling2D(2), 0),
+        # Both are products with matrices that nothing learns.
+        ((8, 8, 3), BilinearResize(4, 6), 0),
+        ((8, 8, 3), LocalResponseNormalization(), 0),
     ],
 )
 def test_a_layer_has_the_multiply_adds_worked_out_by_hand(shape, layer, expected):
