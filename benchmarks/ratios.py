@@ -45,7 +45,9 @@ def ratio_of_medians(pair: Pair) -> Estimate:
     return geometric_mean([pair])
 
 
-def geometric_mean(pairs: Sequence[Pair], reference_is_fixed: bool = False) -> Estimate:
+def geometric_mean(
+    pairs: Sequence[Pair], reference_is_fixed: bool = False, quantile: float = 0.5
+) -> Estimate:
     """Of the ratios of all pairs.
 
     The interval says what other repeats of the same configurations would give; it says
@@ -54,6 +56,7 @@ def geometric_mean(pairs: Sequence[Pair], reference_is_fixed: bool = False) -> E
     Args:
         reference_is_fixed: the reference is a unit, as a committed record is, whose own
             noise does not count.
+        quantile: of a side's repeats, which stands for the side; the median.
     Returns:
         without an interval where a side that counts has a single repeat.
     Raises:
@@ -69,16 +72,16 @@ def geometric_mean(pairs: Sequence[Pair], reference_is_fixed: bool = False) -> E
     upper = [np.asarray(pair.speeds, float) for pair in pairs]
     lower = [np.asarray(pair.reference, float) for pair in pairs]
     if reference_is_fixed:
-        lower = [np.atleast_1d(np.median(speeds)) for speeds in lower]
-    value = float(_mean(upper, lower))
+        lower = [np.atleast_1d(np.quantile(speeds, quantile)) for speeds in lower]
+    value = float(_mean(upper, lower, quantile))
     resampled = upper if reference_is_fixed else [*upper, *lower]
     if min(len(speeds) for speeds in resampled) < 2:
         return Estimate(value, None, None)
 
     def statistic(*samples, axis):
         if reference_is_fixed:
-            return _mean(samples, lower, axis)
-        return _mean(samples[: len(pairs)], samples[len(pairs) :], axis)
+            return _mean(samples, lower, quantile, axis)
+        return _mean(samples[: len(pairs)], samples[len(pairs) :], quantile, axis)
 
     interval = stats.bootstrap(
         resampled,
@@ -93,10 +96,11 @@ def geometric_mean(pairs: Sequence[Pair], reference_is_fixed: bool = False) -> E
     return Estimate(value, float(interval.low), float(interval.high))
 
 
-def _mean(upper, lower, axis: int = -1):
-    """Geometric mean of the ratios of medians over `axis`."""
+def _mean(upper, lower, quantile: float, axis: int = -1):
+    """Geometric mean of the ratios of quantiles over `axis`."""
     logarithms = [
-        np.log(np.median(a, axis=axis)) - np.log(np.median(b, axis=axis))
+        np.log(np.quantile(a, quantile, axis=axis))
+        - np.log(np.quantile(b, quantile, axis=axis))
         for a, b in zip(upper, lower, strict=True)
     ]
     return np.exp(sum(logarithms) / len(logarithms))

@@ -60,6 +60,6 @@ def read_current_score(path: Path) -> ScoreFile:
     if file.score_version != VERSION:
         raise UsageError(
             f"{path}: a score of version {file.score_version}, this program's is "
-            f"{VERSION}: other networks, which cannot be compared"
+            f"{VERSION}: of another set or by another rule"
         )
     return file

@@ -15,10 +15,12 @@ from benchmarks.worker_process import WorkerProcess
 from cai_keras.cli.output import errors
 from cai_keras.errors import RunError
 
-REPEATS = 7
+REPEATS = 12
 # The rest of the time is for starting processes, building, compiling and warming up.
-_MEASURED_SHARE = 0.35
+_MEASURED_SHARE = 0.5
 _LEAST_SECONDS = 0.2  # of a repeat
+_WORKER_BYTES = 2e9  # of the largest network of the set, with its framework
+_FEWEST_AT_ONCE = 4
 
 
 def measure(
@@ -46,7 +48,9 @@ def measure(
             f"--device {device}: {backend} computes on a {probe.device} here"
         )
     settings = Settings(
-        repeats=REPEATS, seconds=_repeat_seconds(len(configurations), budget_seconds)
+        repeats=REPEATS,
+        seconds=_repeat_seconds(len(configurations), budget_seconds),
+        alive=_at_once(len(configurations), host["memory_available_bytes"]),
     )
     schedule = Schedule(
         lambda request: start(request.backend, {}), settings, _report, look=watch.look
@@ -68,6 +72,11 @@ def measure(
 def _repeat_seconds(count: int, budget_seconds: float) -> float:
     shared = _MEASURED_SHARE * budget_seconds / (count * REPEATS)
     return max(_LEAST_SECONDS, shared)
+
+
+def _at_once(count: int, free_bytes: float) -> int:
+    """All where there is room: then the repeats of each are spread over the call."""
+    return min(count, max(_FEWEST_AT_ONCE, int(free_bytes / _WORKER_BYTES)))
 
 
 def _request_of(configuration: Configuration) -> Request:

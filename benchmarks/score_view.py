@@ -11,7 +11,7 @@ from benchmarks.measurements import Measurements, differences, facts_of, read_fi
 from benchmarks.ratios import Estimate
 from benchmarks.score import (
     Measure,
-    median_speed,
+    entry_speed,
     reference_of,
     rows_of,
     score_of,
@@ -120,7 +120,7 @@ def _print(found: ScoreFile, unit: ScoreFile | None) -> None:
             {
                 "entry": entry.id,
                 "batch": entry.batch_size,
-                "speed": four_digits(median_speed(row)) if row else missing[entry.id],
+                "speed": four_digits(entry_speed(row)) if row else missing[entry.id],
                 "ratio": "" if ratio is None else f"{ratio:.3f}",
                 "noise": row.noise if row else "",
             }

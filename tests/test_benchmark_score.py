@@ -4,7 +4,14 @@ import pytest
 from made_up_rows import benchmark, ceilings, done, failed, score_set
 
 from benchmarks import score_set as fixed_set
-from benchmarks.score import digest, reference_of, score_of
+from benchmarks.rows import Repeat
+from benchmarks.score import (
+    digest,
+    entry_speed,
+    quick_speeds,
+    reference_of,
+    score_of,
+)
 from benchmarks.score_file import read_current_score, read_score
 from benchmarks.spread import spread_of
 from cai_keras.cli.papers import find_paper, networks_of
@@ -71,15 +78,45 @@ def test_faster_and_slower_networks_cancel():
 
 
 def test_the_interval_is_of_this_machines_repeats_alone():
-    # A resample's median is 50, 100 or 150; the reference's noise has no part.
+    # The 90th percentile of a resample is 50, 140 or 150; the reference's noise has no
+    # part, only its 140.
     noisy = score_set([50.0, 150.0])
     quiet = score_set([100.0, 100.0])
 
     # 1.5 and 0.5 to the power of a twelfth.
     found = score_of(score_set([100.0] * 2, **{FIRST: [50.0, 150.0]}), quiet)
     assert (found.low, found.high) == pytest.approx((0.5 ** (1 / 12), 1.5 ** (1 / 12)))
+    assert found.score == pytest.approx(1.4 ** (1 / 12))
     found = score_of(quiet, noisy)
-    assert (found.score, found.low, found.high) == pytest.approx((1.0, 1.0, 1.0))
+    assert (found.score, found.low, found.high) == pytest.approx([100 / 140] * 3)
+
+
+def test_a_repeat_and_steps_that_were_disturbed_do_not_count():
+    # Of eleven repeats of eleven steps, one step in each takes ten times as long, and
+    # in one repeat all of them do: both percentiles are those of the others.
+    steps = (1.0,) + (0.1,) * 10
+    repeats = [Repeat(step_seconds=steps)] * 10 + [Repeat(step_seconds=(1.0,) * 11)]
+    row = done(batch_size=10, row={"repeats": repeats})
+
+    assert entry_speed(row) == pytest.approx(100.0)
+    assert quick_speeds(row) == pytest.approx((100.0,) * 10 + (10.0,))
+
+
+def test_the_percentiles_are_numpys():
+    # Steps of 1 to 11 seconds: the 10th percentile is 2. Repeats of 1 to 11 samples a
+    # second: the 90th is 10.
+    row = done(batch_size=2, row={"repeats": [Repeat(step_seconds=range(1, 12))]})
+    assert entry_speed(row) == pytest.approx(1.0)
+
+    assert entry_speed(done([float(n) for n in range(1, 12)])) == pytest.approx(10.0)
+
+
+def test_a_file_without_step_times_has_no_score():
+    bare = [row.model_copy(update={"repeats": ()}) for row in score_set().metrics]
+
+    found = score_of(benchmark(*bare), score_set())
+
+    assert found.reason == f"{FIRST}: the file has no step times (and 11 more)"
 
 
 @pytest.mark.parametrize("reason", ["missing", "failed"])
@@ -161,7 +198,7 @@ def test_a_score_of_another_version_is_refused(tmp_path):
     _scored(1.0).model_copy(update={"score_version": 7}).write(path)
 
     assert read_score(path).score_version == 7
-    with pytest.raises(UsageError, match="a score of version 7, this program's is 1"):
+    with pytest.raises(UsageError, match="a score of version 7, this program's is 2"):
         read_current_score(path)
 
 

@@ -8,7 +8,7 @@ from worker_answers import ANSWERS
 
 from benchmarks import score_runner
 from benchmarks.score import rows_of
-from benchmarks.score_runner import REPEATS, measure
+from benchmarks.score_runner import measure
 from benchmarks.score_set import ENTRIES, configurations
 from cai_keras.errors import RunError
 
@@ -38,7 +38,9 @@ def measured(monkeypatch):
     """Function from a device and the seconds of everything to file and log."""
     monkeypatch.setattr(score_runner.machine, "busy_percent", lambda: 0.0)
 
-    def run(device="cpu", took=100.0):
+    def run(device="cpu", took=100.0, free=64e9):
+        host = {"memory_available_bytes": free}
+        monkeypatch.setattr(score_runner.machine, "describe_host", lambda gpus: host)
         log, clock = [], itertools.chain([0.0], itertools.repeat(took))
         file = measure(
             configurations(device), 300.0,
@@ -61,12 +63,21 @@ def test_every_entry_of_the_set_has_a_row(measured):
     }
 
 
-def test_repeats_share_a_third_of_the_time(measured):
+def test_repeats_share_half_of_the_time(measured):
     log = measured().log
 
     (seconds,) = {each["seconds"] for name, each in log if name == "repeat"}
-    # 35 % of 300 s for 12 entries of 7 repeats.
-    assert seconds == pytest.approx(0.35 * 300 / (12 * REPEATS))
+    # 150 s for 12 entries of 12 repeats.
+    assert seconds == pytest.approx(150 / 144)
+
+
+@pytest.mark.parametrize(("gigabytes", "at_once"), [(64, 12), (15, 7), (1, 4)])
+def test_as_many_workers_wait_as_memory_has_room_for(measured, gigabytes, at_once):
+    log = measured(free=gigabytes * 1e9).log
+
+    # What comes before the first repeat: so many have been prepared.
+    commands = [name for name, _ in log]
+    assert commands[: commands.index("repeat")].count("prepare") == at_once
 
 
 def test_more_time_than_a_score_may_take_is_said(measured, capsys):
