@@ -56,7 +56,7 @@ def style_loss(gram, target, convention: str = "gatys"):
         ValueError: an unknown convention.
     """
     channels = gram.shape[-1]
-    mean = ops.mean(ops.square(gram - target), axis=(1, 2))
+    mean = ops.mean(ops.square(ops.subtract(gram, target)), axis=(1, 2))
     return mean * _factor(
         convention, {"gatys": 0.25, "gatys_code": 1.0, "johnson": 1.0 / channels**2}
     )

@@ -1,5 +1,10 @@
 """Losses of style transfer, by hand and against the formulae as they are printed."""
 
+import importlib.util
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -181,3 +186,24 @@ def test_maps_of_another_rank_and_low_powers_are_refused():
         gram_matrix(np.ones((2, 2, 2)))
     with pytest.raises(ValueError, match=r"power of at least 1, got 0\.5"):
         total_variation(np.ones((1, 2, 2, 1)), 0.5)
+
+
+def test_targets_may_be_arrays_where_pytorch_differentiates():
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed")
+    # With G = 3 and a target of 1: d/dG of a quarter of (G - 1)^2 is 1.
+    code = """
+import numpy as np, torch
+from cai_keras.losses.style import style_loss
+gram = torch.full((1, 1, 1), 3.0, requires_grad=True)
+style_loss(gram, np.ones((1, 1, 1), "float32")).sum().backward()
+assert gram.grad.item() == 1.0
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
