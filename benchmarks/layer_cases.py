@@ -39,7 +39,6 @@ from cai_keras.layers.weighted_l1_similarity import WeightedL1Similarity
 
 TENSORFLOW = ("tensorflow",)
 SAME = "outputs and gradients"
-PASSES = ("forward", "forward_backward")
 
 
 @dataclass(frozen=True)

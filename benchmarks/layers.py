@@ -30,14 +30,15 @@ import numpy as np
 
 import cai_keras.layers
 from benchmarks.layer_calls import make_call
-from benchmarks.layer_cases import CASES, PASSES, SAME, Case
-from benchmarks.layer_table import print_rows
+from benchmarks.layer_cases import CASES, SAME, Case
+from benchmarks.layer_table import PASSES, print_rows
 from benchmarks.naive_layers import Formula
 from benchmarks.timing import speed_ratio
 from benchmarks.unpaired_ratio import speed_ratio_of_medians
 from cai_keras.cli.output import errors
 from cai_keras.errors import nearest
 from cai_keras.reporting.atomic import write_atomic
+from cai_keras.training.machine import describe_machine
 from cai_keras.training.timing import interleave
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -272,7 +273,7 @@ def measure_elsewhere(
     if done.returncode:
         reason = f"the process ended with {done.returncode}"
         return [_row_without(layer or "all", reason, backend=backend)]
-    return json.loads(done.stdout)["rows"]
+    return json.loads(done.stdout)["metrics"]
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -302,7 +303,13 @@ def main() -> None:
             rows += measure_here(options.layer, options.rounds)
         else:
             rows += measure_elsewhere(name, options.layer, options.rounds)
-    result = {"rounds": options.rounds, "rows": rows}
+    result = {
+        "schema_version": 1,
+        "name": "layers",
+        "environ": describe_machine().model_dump(),
+        "rounds": options.rounds,
+        "metrics": rows,
+    }
     if options.json is not None:
         write_atomic(options.json, json.dumps(result, indent=1).encode() + b"\n")
     if options.table:

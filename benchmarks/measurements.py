@@ -94,7 +94,12 @@ def facts_of(file: BenchmarkFile) -> dict[str, str]:
         f"device of {ceilings.backend} {ceilings.device}": ceilings.device_name
         for ceilings in file.ceilings
     }
-    return {**devices, **dict(_leaves(file.environ))}
+    return {**devices, **facts_of_environ(file.environ)}
+
+
+def facts_of_environ(environ: Mapping[str, Any]) -> dict[str, str]:
+    """What an `environ` says that stays the same from call to call."""
+    return dict(_leaves(environ))
 
 
 def differences(a: Measurements, b: Measurements) -> list[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ from benchmarks.compare import estimate_text
 from benchmarks.measured_rows import four_digits
 from benchmarks.measurements import facts_of, read_file
 from benchmarks.outputs import ROOFLINE, SPEED
+from benchmarks.part_tables import MOST_FACTS, MOST_ROWS, PARTS, part_table
 from benchmarks.ratios import Estimate
 from benchmarks.row_names import row_names, settings_text
 from benchmarks.rows import BenchmarkFile, Row
@@ -17,7 +18,6 @@ from cai_keras.reporting.page_benchmarks import BenchmarkTable, Cell
 from cai_keras.reporting.page_pictures import Picture, read_picture
 
 FOLDER = "bench"
-_MOST_ROWS, _MOST_FACTS = 200, 24
 _MEBIBYTE = 2**20
 COLUMNS = (
     "Configuration", "Kind", "How", "Batch", "State", "Samples/s", "Spread", "Noise",
@@ -46,10 +46,15 @@ def read_tables(output: Path) -> tuple[list[BenchmarkTable], list[str]]:
             problems.append(f"{path}: not readable JSON ({type(error).__name__})")
             continue
         keys = content.keys() if isinstance(content, dict) else set()
+        is_score = "score_version" in keys
+        if not is_score and not {"environ", "metrics"} <= keys:
+            continue
+        number = len(tables) + 1
         try:
-            if "score_version" in keys or {"environ", "metrics"} <= keys:
-                number = len(tables) + 1
-                tables.append(_table(path, output, number, "score_version" in keys))
+            if not is_score and content.get("name") in PARTS:
+                tables.append(part_table(content, path, output, number))
+            else:
+                tables.append(_table(path, output, number, is_score))
         except DataError as error:
             problems.append(str(error))
     return tables, problems
@@ -64,10 +69,10 @@ def _table(path: Path, output: Path, number: int, is_score: bool) -> BenchmarkTa
         text = f"none: {score.reason}" if score.score is None else estimate_text(value)
         facts.append(("score [95 %]", text))
     about = list(facts_of(file).items())
-    facts += about[:_MOST_FACTS]
+    facts += about[:MOST_FACTS]
     pictures, notes = _pictures(path)
-    if len(about) > _MOST_FACTS:
-        more = len(about) - _MOST_FACTS
+    if len(about) > MOST_FACTS:
+        more = len(about) - MOST_FACTS
         notes.append(f"{more} more facts about the machine are in the file.")
     return BenchmarkTable(
         id=f"bench-{number}",
@@ -88,7 +93,7 @@ def _rows(file: BenchmarkFile) -> list[list[Cell]]:
         without=("kind", "backend", "device", "precision", "xla", "strategy", "data",
                  "batch_size"),
     )  # fmt: skip
-    shown = list(zip(file.metrics, names, strict=True))[:_MOST_ROWS]
+    shown = list(zip(file.metrics, names, strict=True))[:MOST_ROWS]
     return [_cells(row, name) for row, name in shown]
 
 

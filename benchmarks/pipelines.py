@@ -82,7 +82,7 @@ def run(
     }
     if json_file is not None:
         write_atomic(json_file, json.dumps(result, indent=1).encode() + b"\n")
-    print_table(_COLUMNS, [cells(row) for row in rows])
+    print_table(COLUMNS, [cells(row) for row in rows])
     for line in verdict_lines(rows):
         say(line)
     if all(row["reason"] for row in rows):
@@ -201,7 +201,7 @@ def verdict_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-_COLUMNS = {
+COLUMNS = {
     "paper": "Paper",
     "variant": "Variant",
     "data": "Data",
@@ -216,7 +216,7 @@ _COLUMNS = {
 
 def cells(row: Mapping[str, Any]) -> dict[str, str]:
     """A row of the table."""
-    found = {key: "" for key in _COLUMNS} | {
+    found = {key: "" for key in COLUMNS} | {
         "paper": row["paper"],
         "variant": row["variant"] or "",
         "data": row["data"] or "",

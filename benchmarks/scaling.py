@@ -158,7 +158,7 @@ def run(
     }
     if json_file is not None:
         write_atomic(json_file, json.dumps(result, indent=1).encode() + b"\n")
-    print_table(_COLUMNS, [cells(row) for row in rows])
+    print_table(COLUMNS, [cells(row) for row in rows])
     if rows[0]["reason"]:
         raise RunError(f"one replica: {rows[0]['reason']}")
     return result
@@ -328,7 +328,7 @@ def communication(seconds: Sequence[float], without: Sequence[float]) -> dict[st
     }
 
 
-_COLUMNS = {
+COLUMNS = {
     "mode": "Scaling",
     "replicas": "Replicas",
     "batch": "Batch",
@@ -341,7 +341,7 @@ _COLUMNS = {
 
 def cells(row: Mapping[str, Any]) -> dict[str, str]:
     """A row of the table."""
-    found = {key: "" for key in _COLUMNS} | {
+    found = {key: "" for key in COLUMNS} | {
         "mode": row["mode"],
         "replicas": _devices(row),
         "batch": str(row["batch_size"]),

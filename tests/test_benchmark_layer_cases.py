@@ -201,7 +201,7 @@ def test_another_backend_is_measured_in_a_process_with_its_name():
 
     def run(command, env, **options):
         seen.update(command=command, backend=env["KERAS_BACKEND"])
-        return SimpleNamespace(returncode=0, stdout='{"rows": [{"layer": "a"}]}')
+        return SimpleNamespace(returncode=0, stdout='{"metrics": [{"layer": "a"}]}')
 
     rows = layers.measure_elsewhere("jax", "non_local", 4, run, find=lambda name: 1)
     assert rows == [{"layer": "a"}]

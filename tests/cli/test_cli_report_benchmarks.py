@@ -1,5 +1,6 @@
 """`cai report --format html` shows the benchmarks of the output folder."""
 
+import json
 import re
 
 import pytest
@@ -109,7 +110,7 @@ def test_a_score_is_shown_with_its_version(output):
 
     section = _section(_page(output))
 
-    assert "<dt>score version</dt><dd>1</dd>" in section
+    assert "<dt>score version</dt><dd>2</dd>" in section
     assert "<dt>score [95 %]</dt><dd>1.000 [1.000, 1.000]</dd>" in section
     assert "bench/score.json · 12 rows" in section
 
@@ -192,3 +193,78 @@ def test_of_very_many_rows_the_first_are_shown(output):
     (table,), _ = read_tables(output)
 
     assert (len(table.rows), table.total) == (200, 250)
+
+
+def _of_parts(name, *rows):
+    return {"name": name, "environ": {"cpu": "a CPU"}, "metrics": rows}
+
+
+_PIPELINE = {
+    "paper": "gan",
+    "variant": "ring",
+    "phase": 1,
+    "phases": 1,
+    "data": "embedded:digits",
+    "samples_per_second": {"pipeline": [30.0], "training": [10.0], "together": [9.0]},
+    "ratio": 3.0,
+    "interval_95": [2.0, 4.0],
+    "wait_share": 0.25,
+    "verdict": "the pipeline is fast enough",
+    "reason": None,
+}
+_SCALING = {
+    "mode": "weak",
+    "replicas": 2,
+    "workers": 1,
+    "devices": "logical",
+    "batch_size": 64,
+    "step_seconds": [0.5],
+    "samples_per_second": 128.0,
+    "efficiency": 0.5,
+    "efficiency_95": [0.4, 0.6],
+    "communication_share": None,
+    "reason": None,
+}
+_LAYER = {
+    "layer": "mask_gate",
+    "case": "",
+    "backend": "torch",
+    "alternative": None,
+    "reason": "torch is not installed",
+    "passes": None,
+    "addons": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "shown"),
+    [
+        ("input", _PIPELINE, ["gan", "embedded:digits", "3.00 [2.00, 4.00]", "25 %"]),
+        ("scale", _SCALING, ["weak", "2 logical CPUs", "64", "0.50 [0.40, 0.60]"]),
+        ("layers", _LAYER, ["mask_gate", "torch", "torch is not installed"]),
+    ],
+)
+def test_benchmarks_of_parts_have_the_columns_of_their_commands(
+    output, name, row, shown
+):
+    path = output / "bench" / f"{name}.json"
+    path.write_text(json.dumps(_of_parts(name, row)))
+
+    section = _section(_page(output))
+
+    assert f"<h3>{name}</h3>" in section
+    assert "<dt>cpu</dt><dd>a CPU</dd>" in section
+    for text in shown:
+        assert f"<td>{text}</td>" in section
+
+
+def test_a_damaged_benchmark_of_parts_is_named(output):
+    path = output / "bench" / "input.json"
+    path.write_text(json.dumps(_of_parts("input", {"paper": "gan"})))
+
+    tables, problems = read_tables(output)
+
+    assert tables == []
+    assert problems == [
+        f"{path}: not what `cai bench input` writes (KeyError: 'phases')"
+    ]
