@@ -11,6 +11,7 @@ from benchmarks.outputs import ROOFLINE, SPEED
 from benchmarks.part_tables import MOST_FACTS, MOST_ROWS, PARTS, part_table
 from benchmarks.ratios import Estimate
 from benchmarks.row_names import row_names, settings_text
+from benchmarks.row_tables import CEILING_COLUMNS, ceiling_cells
 from benchmarks.rows import BenchmarkFile, Row
 from benchmarks.score_file import read_score
 from cai_keras.errors import DataError
@@ -74,14 +75,18 @@ def _table(path: Path, output: Path, number: int, is_score: bool) -> BenchmarkTa
     if len(about) > MOST_FACTS:
         more = len(about) - MOST_FACTS
         notes.append(f"{more} more facts about the machine are in the file.")
+    columns, rows, total = COLUMNS, _rows(file), len(file.metrics)
+    if not file.metrics and file.ceilings:
+        columns, rows = tuple(CEILING_COLUMNS.values()), _ceilings(file)
+        total = len(rows)
     return BenchmarkTable(
         id=f"bench-{number}",
         title=file.name,
         place=path.relative_to(output).as_posix(),
         facts=facts,
-        columns=COLUMNS,
-        rows=_rows(file),
-        total=len(file.metrics),
+        columns=columns,
+        rows=rows,
+        total=total,
         pictures=pictures,
         notes=notes,
     )
@@ -95,6 +100,12 @@ def _rows(file: BenchmarkFile) -> list[list[Cell]]:
     )  # fmt: skip
     shown = list(zip(file.metrics, names, strict=True))[:MOST_ROWS]
     return [_cells(row, name) for row, name in shown]
+
+
+def _ceilings(file: BenchmarkFile) -> list[list[Cell]]:
+    """Of `cai bench machine`: what each device did at best."""
+    found = [cells for one in file.ceilings for cells in ceiling_cells(one)]
+    return [[Cell(cells[key]) for key in CEILING_COLUMNS] for cells in found]
 
 
 def _cells(row: Row, name: str) -> list[Cell]:

@@ -3,6 +3,7 @@
 Each has rows of its own kind, and the columns that its command prints.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,12 @@ def part_table(
         place=path.relative_to(output).as_posix(),
         facts=facts[:MOST_FACTS],
         columns=tuple(columns.values()),
-        rows=[[Cell(row[key]) for key in columns] for row in texts],
+        rows=[[_cell(row[key]) for key in columns] for row in texts],
         total=len(content["metrics"]),
     )
+
+
+def _cell(text: str) -> Cell:
+    """Sorted by the number that it begins with, if it does."""
+    found = re.match(r"[\d,]*\.?\d+", text)
+    return Cell(text, float(found[0].replace(",", "")) if found else None)

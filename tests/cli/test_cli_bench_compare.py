@@ -221,7 +221,7 @@ def test_a_score_of_another_version_is_refused_before_anything_is_measured(
     result = cai("bench", "score", "--reference", unit)
 
     assert result.code == 2
-    assert "a score of version 7, this program's is 1" in result.errors
+    assert "a score of version 7, this program's is 2" in result.errors
 
 
 def test_a_missing_reference_is_one_line(cai, tmp_path):
