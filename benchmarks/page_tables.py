@@ -52,7 +52,7 @@ def read_tables(output: Path) -> tuple[list[BenchmarkTable], list[str]]:
             continue
         number = len(tables) + 1
         try:
-            if not is_score and content.get("name") in PARTS:
+            if not is_score and content.get("name") in tuple(PARTS):
                 tables.append(part_table(content, path, output, number))
             else:
                 tables.append(_table(path, output, number, is_score))

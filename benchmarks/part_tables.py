@@ -34,8 +34,8 @@ def part_table(
         DataError: it is damaged.
     """
     columns, texts_of = PARTS[content["name"]]
-    shown = content["metrics"][:MOST_ROWS]
     try:
+        total, shown = len(content["metrics"]), content["metrics"][:MOST_ROWS]
         facts = list(facts_of_environ(content["environ"] or {}).items())
         texts = [texts_of(row) for row in shown]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -50,7 +50,7 @@ def part_table(
         facts=facts[:MOST_FACTS],
         columns=tuple(columns.values()),
         rows=[[_cell(row[key]) for key in columns] for row in texts],
-        total=len(content["metrics"]),
+        total=total,
     )
 
 

@@ -125,6 +125,7 @@ def test_resnet50_is_no_slower_than_that_of_keras_applications():
     found = content("resnet50.json")
     low, high = found["ratio_95"]
 
+    assert found["machine"]["commit_is_dirty"] is False
     assert (found["batch"], found["side"]) == (32, 224)
     assert low >= 1.0
     assert f"**{found['ratio']:.2f}** [{low:.2f}, {high:.2f}]" in TEXT

@@ -13,6 +13,11 @@ JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write it there too.")
 ]
 
+Scale = Annotated[str, typer.Option(help="smoke, small or paper.")]
+Data = Annotated[
+    str | None, typer.Option(metavar="SPEC", help="Instead of the recipe's data.")
+]
+
 
 def addons(
     only: Annotated[
@@ -46,11 +51,8 @@ def input_(
         list[str] | None,
         typer.Option(help="Repeat, or a,b. Default: the first one that trains."),
     ] = None,
-    scale: Annotated[str, typer.Option(help="smoke, small or paper.")] = "small",
-    data: Annotated[
-        str | None,
-        typer.Option(metavar="SPEC", help="Instead of the recipe's data."),
-    ] = None,
+    scale: Scale = "small",
+    data: Data = None,
     seconds: Annotated[
         float, typer.Option(min=0.01, help="Of each measurement, in all rounds.")
     ] = 3.0,
@@ -80,11 +82,8 @@ def scale(
     variant: Annotated[
         str | None, typer.Option(help="Default: the first one that trains.")
     ] = None,
-    scale: Annotated[str, typer.Option(help="smoke, small or paper.")] = "small",
-    data: Annotated[
-        str | None,
-        typer.Option(metavar="SPEC", help="Instead of the recipe's data."),
-    ] = None,
+    scale: Scale = "small",
+    data: Data = None,
     batch: Annotated[
         int | None, typer.Option(min=1, help="Examples of one replica's step.")
     ] = None,

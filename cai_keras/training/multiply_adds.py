@@ -75,13 +75,17 @@ def _product(transposed: str) -> Callable:
     """Of a matrix product whose attribute says whether the first factor is turned."""
 
     def count(operation) -> int:
-        if any(_is_constant(factor.op) for factor in operation.inputs):
+        if _has_constant(operation):
             return 0
         first = operation.inputs[0].shape
         summed = first[-2] if operation.get_attr(transposed) else first[-1]
         return prod(operation.outputs[0].shape) * summed
 
     return count
+
+
+def _has_constant(operation) -> bool:
+    return any(_is_constant(factor.op) for factor in operation.inputs)
 
 
 def _is_constant(operation) -> bool:
@@ -92,6 +96,8 @@ def _is_constant(operation) -> bool:
 
 def _einsum(operation) -> int:
     """The sizes of all letters multiplied; a letter is a size, whoever has it."""
+    if _has_constant(operation):
+        return 0
     letters = operation.get_attr("equation").decode().split("->")[0].split(",")
     sizes = {}
     for names, factor in zip(letters, operation.inputs, strict=True):

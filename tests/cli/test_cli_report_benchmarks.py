@@ -281,3 +281,14 @@ def test_a_damaged_benchmark_of_parts_is_named(output):
     assert problems == [
         f"{path}: not what `cai bench input` writes (KeyError: 'variant')"
     ]
+
+
+@pytest.mark.parametrize(("key", "value"), [("metrics", 3), ("name", ["input"])])
+def test_a_benchmark_of_parts_with_another_type_is_named(output, key, value):
+    path = output / "bench" / "input.json"
+    path.write_text(json.dumps({**_of_parts("input", _PIPELINE), key: value}))
+
+    tables, (problem,) = read_tables(output)
+
+    assert tables == []
+    assert problem.startswith(f"{path}: not ")

@@ -56,6 +56,13 @@ def test_a_product_of_two_maps_counts_as_a_layer_does():
     assert count_multiply_adds(network) == 6 * 5 * 4
 
 
+def test_a_sum_over_letters_with_a_constant_is_none():
+    x = keras.Input((6, 4))
+    mixed = ops.einsum("bij,jk->bik", x, ops.ones((4, 3)))
+
+    assert count_multiply_adds(keras.Model(x, mixed)) == 0
+
+
 def test_a_layer_that_is_called_twice_counts_twice():
     x = keras.Input((4,))
     layer = layers.Dense(4)
