@@ -1,6 +1,6 @@
 """How near a picture came to its objective, to the style and to the content."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -11,6 +11,7 @@ from skimage.metrics import structural_similarity
 
 from cai_keras.data.picture_files import middle_square
 from cai_keras.data.style_pictures import StylePictures
+from cai_keras.errors import UsageError
 from cai_keras.metrics.sliced_wasserstein import picture_swd
 from cai_keras.reporting.record import Metric
 from cai_keras.stylization.objective import PerceptualObjective
@@ -24,23 +25,45 @@ class Scene:
     """The pictures that a seed stands for, (side, side, 3) in [0, 1].
 
     Attributes:
-        content, style: of `StylePictures.pair`.
-        other_style: the next style.
+        content: the photograph of `StylePictures.pair`.
+        styles: name -> picture, all of the set: the pair's first, then those after it
+            in alphabetical order, and from the beginning again.
     """
 
     content: np.ndarray
-    style: np.ndarray
-    other_style: np.ndarray
+    styles: Mapping[str, np.ndarray]
 
     @classmethod
     def of(cls, pictures: StylePictures, seed: int, side: int) -> "Scene":
         content, style = pictures.pair(seed)
         names = list(pictures.styles)
-        other = names[(names.index(style) + 1) % len(names)]
+        first = names.index(style)
         return cls(
             middle_square(pictures.content[content], side),
-            middle_square(pictures.styles[style], side),
-            middle_square(pictures.styles[other], side),
+            {
+                name: middle_square(pictures.styles[name], side)
+                for name in names[first:] + names[:first]
+            },
+        )
+
+    def style(self, number: int = 0) -> np.ndarray:
+        """The style with a number: 0 is the pair's.
+
+        Raises:
+            UsageError: there are not so many.
+        """
+        if number >= len(self.styles):
+            raise UsageError(
+                f"data.spec: expected at least {number + 1} styles for this variant, "
+                f"found {len(self.styles)}"
+            )
+        return list(self.styles.values())[number]
+
+    def at(self, side: int) -> "Scene":
+        """The same pictures at another size."""
+        return Scene(
+            middle_square(self.content, side),
+            {name: middle_square(style, side) for name, style in self.styles.items()},
         )
 
 
@@ -60,7 +83,7 @@ class Reference:
 
     def losses(self, picture, scene: Scene) -> dict[str, float]:
         """log10 of content and style loss of a picture as it is shown."""
-        targets = self.objective.targets(scene.content, scene.style)
+        targets = self.objective.targets(scene.content, scene.style())
         terms = self.objective.terms(_batch(shown(picture)), targets)
         return {name: _log10(float(value[0])) for name, value in terms.items()}
 
@@ -94,17 +117,51 @@ def _one_picture(done, scene: Scene, reference: Reference) -> dict[str, float]:
         "log10_objective": _log10(_objective(minimised)),
         f"log10_style_{name}": losses["style"],
         f"log10_content_{name}": losses["content"],
-        "style_swd": reference.swd(picture, scene.style),
-        "style_swd_of_content": reference.swd(scene.content, scene.style),
-        "content_ssim": structural_similarity(
-            scene.content, shown(picture), channel_axis=-1, data_range=1.0
-        ),
+        "style_swd": reference.swd(picture, scene.style()),
+        "style_swd_of_content": reference.swd(scene.content, scene.style()),
+        "content_ssim": _ssim(scene.content, picture),
     }
 
 
+def _styles(done, scene: Scene, reference: Reference) -> dict[str, float]:
+    """Each picture against every style, and in place against photograph and style."""
+    styles = [scene.style(minimised.job.style_number) for minimised in done]
+    pictures = [minimised.picture for minimised in done]
+    distances = np.array(
+        [[reference.swd(picture, style) for style in styles] for picture in pictures]
+    )
+    is_own = np.eye(len(done), dtype=bool)
+    to_content = [reference.distance(scene.content, picture) for picture in pictures]
+    to_style = [
+        reference.distance(style, picture)
+        for style, picture in zip(styles, pictures, strict=True)
+    ]
+    return {
+        "style_swd_own": float(distances[is_own].mean()),
+        "style_swd_other": float(distances[~is_own].mean()),
+        "own_style_nearest_percent": 100 * float(np.mean(_are_least(distances))),
+        f"log10_content_{reference.name}": float(np.mean(to_content)),
+        f"log10_content_{reference.name}_of_style": float(np.mean(to_style)),
+        "content_ssim": float(np.mean([_ssim(scene.content, x) for x in pictures])),
+        "log10_objective": float(np.mean([_log10(_objective(x)) for x in done])),
+    }
+
+
+def _are_least(distances: np.ndarray) -> np.ndarray:
+    """Whether the entry on the diagonal is its row's least, (rows,)."""
+    return distances.argmin(axis=1) == np.arange(len(distances))
+
+
+def _ssim(one, other) -> float:
+    """Structural similarity of two pictures as they are shown."""
+    return structural_similarity(
+        shown(one), shown(other), channel_axis=-1, data_range=1.0
+    )
+
+
 def _starts(done, scene: Scene, reference: Reference) -> dict[str, float]:
-    same = [minimised for minimised in done if not minimised.job.takes_other_style]
-    (other,) = (minimised for minimised in done if minimised.job.takes_other_style)
+    same = [minimised for minimised in done if not minimised.job.style_number]
+    (other,) = (minimised for minimised in done if minimised.job.style_number)
     first = same[0].picture  # from noise, as the one with the other style
     objectives = [_log10(_objective(minimised)) for minimised in same]
     distances = [
@@ -147,7 +204,7 @@ def _reconstructions(done, scene: Scene, reference: Reference) -> dict[str, floa
             errors.append(_log10(error))
             found[f"log10_pixel_error_{rest}"] = errors[-1]
         else:
-            found[f"style_swd_{rest}_layers"] = reference.swd(picture, scene.style)
+            found[f"style_swd_{rest}_layers"] = reference.swd(picture, scene.style())
     found["log10_pixel_error_shallowest"] = errors[0]
     found["log10_pixel_error_deepest"] = errors[-1]
     found["depth_rank_correlation"] = _rank_correlation(errors)
@@ -157,6 +214,7 @@ def _reconstructions(done, scene: Scene, reference: Reference) -> dict[str, floa
 _MEASURES = {
     "one_picture": _one_picture,
     "starts": _starts,
+    "styles": _styles,
     "ratios": _ratios,
     "reconstructions": _reconstructions,
 }

@@ -16,22 +16,26 @@ _MINIMISERS = {"lbfgs": "L-BFGS", "adam": "Adam"}
 _SWEEPS = {"ratios": "trained features", "random_ratios": "random features"}
 
 
-def draw_pictures(rows: Sequence[Sequence[tuple[str, np.ndarray]]]) -> Figure:
-    """Rows of titled pictures (height, width, 3) in [0, 1], all as large."""
+def draw_pictures(
+    rows: Sequence[Sequence[tuple[str, np.ndarray] | None]], inches: float = 1.75
+) -> Figure:
+    """Rows of titled pictures (height, width, 3) in [0, 1], `inches` wide; None: a gap."""
     columns = max(len(row) for row in rows)
     with figure_style():
         figure, axes = plt.subplots(
             len(rows),
             columns,
-            figsize=(1.75 * columns, 1.95 * len(rows)),
+            figsize=(inches * columns, (inches + 0.2) * len(rows)),
             squeeze=False,
         )
         for axis in axes.flat:
             axis.axis("off")
         for line, row in zip(axes, rows, strict=True):
-            for axis, (title, picture) in zip(line, row, strict=False):
-                axis.imshow(picture, interpolation="nearest")
-                axis.set_title(title, fontsize=8)
+            for axis, titled in zip(line, row, strict=False):
+                if titled is not None:
+                    title, picture = titled
+                    axis.imshow(picture, interpolation="auto")
+                    axis.set_title(title.replace("_", " "), fontsize=8)
     return figure
 
 

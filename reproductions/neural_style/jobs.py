@@ -15,14 +15,14 @@ class Job:
         title: what figures call it.
         start: where the search begins, a name of `minimisation.STARTS`.
         settings: of its objective.
-        takes_other_style: not the seed's style but the next one.
+        style_number: 0 for the seed's style, 1 for the one after it, and so on.
     """
 
     name: str
     title: str
     start: str
     settings: ObjectiveSettings
-    takes_other_style: bool = False
+    style_number: int = 0
 
 
 def jobs_of(model) -> list[Job]:
@@ -54,8 +54,17 @@ def _starts(model) -> list[Job]:
         Job(f"from_{start}", f"from {start}", start, settings)
         for start in ("noise", "content", "style")
     ]
-    other = Job("other_style", "another style", "noise", settings, True)
+    other = Job("other_style", "another style", "noise", settings, 1)
     return [*jobs, other]
+
+
+def _styles(model) -> list[Job]:
+    """Figure 3: one photograph in several styles."""
+    settings = settings_of(model)
+    return [
+        Job(f"style_{number}", "ours", model.start, settings, number)
+        for number in range(model.styles)
+    ]
 
 
 def _ratios(model) -> list[Job]:
@@ -106,6 +115,7 @@ def _reconstructions(model) -> list[Job]:
 STUDIES = {
     "one_picture": _one_picture,
     "starts": _starts,
+    "styles": _styles,
     "ratios": _ratios,
     "reconstructions": _reconstructions,
 }

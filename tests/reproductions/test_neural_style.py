@@ -4,14 +4,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cai_keras.cli.papers import builder_of, find_paper
 from cai_keras.data.loaded import LoadedData
 from cai_keras.data.style_pictures import StylePictures
 from cai_keras.errors import UsageError
 from cai_keras.training.preparation import set_up_process
-from reproductions.neural_style import evaluate, figures
+from reproductions.neural_style import evaluate, figures, run_figures
 from reproductions.neural_style.jobs import jobs_of
+from reproductions.neural_style.stages import stages_of
 
 
 def recipe(variant, *sets):
@@ -30,7 +33,7 @@ def pixels(phase):
 
 def test_one_picture_has_the_recipes_objective():
     (job,) = jobs_of(recipe("lbfgs").model)
-    assert (job.name, job.start, job.takes_other_style) == ("picture", "noise", False)
+    assert (job.name, job.start, job.style_number) == ("picture", "noise", 0)
     assert job.settings.content.layers == ("conv4_2",)
     assert job.settings.style.layers[0] == "conv1_1"
     assert len(job.settings.style.layers) == 5
@@ -39,7 +42,7 @@ def test_one_picture_has_the_recipes_objective():
 def test_starts_are_three_of_one_pair_and_one_of_another_style():
     jobs = jobs_of(recipe("starts").model)
     assert [job.start for job in jobs] == ["noise", "content", "style", "noise"]
-    assert [job.takes_other_style for job in jobs] == [False] * 3 + [True]
+    assert [job.style_number for job in jobs] == [0, 0, 0, 1]
     assert len({job.settings for job in jobs}) == 1
 
 
@@ -95,24 +98,80 @@ def test_more_than_one_picture_in_a_batch_is_refused():
         built("lbfgs", "data.batch_size=2")
 
 
-def test_a_seed_stands_for_a_pair_of_middle_squares():
+def three_styles():
     wide = np.zeros((4, 8, 3), np.float32)
     wide[:, 2:6] = 1.0
     styles = {
         name: np.full((4, 4, 3), n / 2, np.float32) for n, name in enumerate("abc")
     }
-    pictures = StylePictures({"wide": wide}, styles, LoadedData("own", "1", {}))
-    scene = evaluate.Scene.of(pictures, 2, 4)
+    return StylePictures({"wide": wide}, styles, LoadedData("own", "1", {}))
+
+
+def test_a_seed_stands_for_a_photograph_and_styles_in_turn_as_middle_squares():
+    scene = evaluate.Scene.of(three_styles(), 2, 4)
     np.testing.assert_array_equal(scene.content, np.ones((4, 4, 3)))
-    assert scene.style[0, 0, 0] == 1.0  # c
-    assert scene.other_style[0, 0, 0] == 0.0  # a comes after c
+    # The third pair's style is c, and a comes after c.
+    assert list(scene.styles) == ["c", "a", "b"]
+    assert [scene.style(n)[0, 0, 0] for n in range(3)] == [1.0, 0.0, 0.5]
+    assert scene.at(2).content.shape == scene.at(2).style(1).shape == (2, 2, 3)
+
+
+def test_more_styles_than_there_are_are_refused():
+    scene = evaluate.Scene.of(three_styles(), 0, 4)
+    with pytest.raises(UsageError, match=r"expected at least 4 styles .* found 3"):
+        scene.style(3)
+    with pytest.raises(UsageError, match="expected at least 6 styles"):
+        built("styles", "model.styles=6")
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, [(512, 700)]),
+        (2, [(256, 467), (512, 233)]),
+        (3, [(128, 400), (256, 200), (512, 100)]),
+    ],
+)
+def test_each_stage_has_twice_the_side_and_half_the_steps(count, expected):
+    assert stages_of(512, 700, count) == expected
+
+
+@given(st.integers(1, 5), st.integers(1, 40), st.integers(31, 10_000))
+def test_stages_end_at_the_side_and_use_all_steps(count, small, steps):
+    stages = stages_of(small * 2 ** (count - 1), steps, count)
+    assert sum(n for _, n in stages) == steps
+    assert [side for side, _ in stages] == [small * 2**n for n in range(count)]
+
+
+def test_stages_that_cannot_be_are_refused():
+    with pytest.raises(UsageError, match="expected a multiple of 4 for 3 stages"):
+        stages_of(130, 100, 3)
+    with pytest.raises(UsageError, match=r"2 for a picture; expected at least one"):
+        stages_of(128, 2, 3)
+
+
+def test_a_finer_stage_begins_where_the_coarser_one_ended():
+    coarse, fine, *others = built("styles").phases
+    assert len(others) == 8  # four more styles, of two stages each
+    assert (pixels(coarse).shape, pixels(fine).shape) == ((32, 32, 3), (64, 64, 3))
+    assert [phase.steps for phase in (coarse, fine)] == [4, 2]
+    coarse.learner.pixels.assign(np.full((1, 32, 32, 3), 0.25, np.float32))
+    fine.start()
+    np.testing.assert_allclose(pixels(fine), 0.25, atol=1e-6)
+
+
+def test_styles_are_one_job_for_each_and_differ_in_nothing_else():
+    jobs = jobs_of(recipe("styles").model)
+    assert [job.style_number for job in jobs] == [0, 1, 2, 3, 4]
+    assert len({(job.settings, job.start) for job in jobs}) == 1
+    assert jobs[0].start == "content"
 
 
 class Made:
     """A picture that was made for a job of some name."""
 
-    def __init__(self, name, picture, terms=None, takes_other_style=False):
-        self.job = SimpleNamespace(name=name, takes_other_style=takes_other_style)
+    def __init__(self, name, picture, terms=None, style_number=0):
+        self.job = SimpleNamespace(name=name, style_number=style_number, title="ours")
         self.picture = picture
         self.terms = terms
 
@@ -133,7 +192,7 @@ class Judge:
         return self.distance(picture, other)
 
 
-SCENE = evaluate.Scene(flat(0.5), flat(0.2), flat(0.9))
+SCENE = evaluate.Scene(flat(0.5), {"first": flat(0.2), "next_one": flat(0.9)})
 
 
 def test_reconstructions_are_judged_by_pixels_and_by_patches():
@@ -180,7 +239,7 @@ def test_starts_are_judged_by_how_far_apart_their_pictures_are(monkeypatch):
     totals = {"a": 1.0, "b": 10.0, "c": 100.0}
     monkeypatch.setattr(evaluate, "_objective", lambda made: totals[made.job.name])
     done = [Made("a", flat(0.1)), Made("b", flat(0.2)), Made("c", flat(0.4))]
-    done.append(Made("d", flat(0.8), takes_other_style=True))
+    done.append(Made("d", flat(0.8), style_number=1))
     found = evaluate.measure("starts", done, SCENE, Judge())
     values = {name: metric.value for name, metric in found.items()}
     assert values == pytest.approx(
@@ -190,6 +249,38 @@ def test_starts_are_judged_by_how_far_apart_their_pictures_are(monkeypatch):
             "log10_objective_spread": 2.0,
         }
     )
+
+
+def test_styles_are_judged_by_their_own_style_the_others_and_the_photograph(
+    monkeypatch,
+):
+    totals = {"style_0": 1.0, "style_1": 100.0}
+    monkeypatch.setattr(evaluate, "_objective", lambda made: totals[made.job.name])
+    # The second is nearer to the first style, 0.2, than to its own, 0.9.
+    done = [Made("style_0", flat(0.3)), Made("style_1", flat(0.4), style_number=1)]
+    found = evaluate.measure("styles", done, SCENE, Judge())
+    values = {name: metric.value for name, metric in found.items()}
+    # SSIM of flat pictures is that of their means: 2 a b / (a^2 + b^2), but for 1e-4.
+    ssim = np.mean([(2 * 0.5 * x + 1e-4) / (0.25 + x * x + 1e-4) for x in (0.3, 0.4)])
+    assert values == pytest.approx(
+        {
+            "style_swd_own": (0.1 + 0.5) / 2,
+            "style_swd_other": (0.6 + 0.2) / 2,
+            "own_style_nearest_percent": 50.0,
+            "log10_content_judge": (0.2 + 0.1) / 2,
+            "log10_content_judge_of_style": (0.1 + 0.5) / 2,
+            "content_ssim": ssim,
+            "log10_objective": 1.0,
+        },
+        abs=1e-5,
+    )
+
+
+def test_styles_stand_above_what_was_made_of_them():
+    done = [Made("style_0", flat(0.3)), Made("style_1", flat(0.4), style_number=1)]
+    figure = run_figures.pictures("styles", done, SCENE)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles == ["content", "first", "next one", "", "ours", "ours"]
 
 
 def test_pictures_stand_in_rows_with_their_titles():
