@@ -19,7 +19,7 @@ _SWEEPS = {"ratios": "trained features", "random_ratios": "random features"}
 def draw_pictures(
     rows: Sequence[Sequence[tuple[str, np.ndarray] | None]], inches: float = 1.75
 ) -> Figure:
-    """Rows of titled pictures (height, width, 3) in [0, 1], `inches` wide; None: a gap."""
+    """Rows of titled pictures (height, width, 3) in [0, 1], as wide; None is a gap."""
     columns = max(len(row) for row in rows)
     with figure_style():
         figure, axes = plt.subplots(

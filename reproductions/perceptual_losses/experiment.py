@@ -11,7 +11,6 @@ from cai_keras.networks.transform_net import (
     build_style_transform,
     build_super_resolution,
 )
-from cai_keras.stylization.apply import apply_network
 from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.optimizers import make_rules
 
@@ -22,6 +21,9 @@ from .learner import StyleTransfer, SuperResolution, feature_losses, pixel_losse
 from .objective import make_objective
 from .optimisation import Optimisation
 from .resolution import ResolutionEvaluation
+
+_SHOWN = 3  # enlarged test pictures in TensorBoard
+_BY_PICTURE = ("psnr_y", "psnr_y_bicubic", "ssim_y", "ssim_y_bicubic")
 
 
 def networks(recipe) -> dict:
@@ -51,8 +53,10 @@ def _style(recipe, built, seed: int) -> Experiment:
         objective, loaded.test, loaded.style, asked.minimiser, seed
     )
     evaluation = StyleEvaluation(built["transform"], optimisation, asked, seed)
+    first: np.ndarray = next(iter(loaded.test.values()))
+    made = partial(evaluation.stylised, first)
     return Experiment(
-        phases=(_phase(recipe, learner, loaded, evaluation.stylised),),
+        phases=(_phase(recipe, learner, loaded, {"made": made}),),
         evaluators={"test": evaluation.measure},
         figures={"stylised": partial(run_figures.stylised, evaluation)},
         dataset=loaded.info,
@@ -73,11 +77,16 @@ def _super_resolution(recipe, built, seed: int) -> Experiment:
         load_feature_network(asked.judge.spec),
         asked,
     )
+    strips = {
+        f"enlarged_{number}": partial(evaluation.strip, number)
+        for number in range(min(_SHOWN, len(loaded.test)))
+    }
     return Experiment(
-        phases=(_phase(recipe, learner, loaded, partial(apply_network, network)),),
+        phases=(_phase(recipe, learner, loaded, strips),),
         evaluators={"test": evaluation.measure},
         figures={"enlarged": partial(run_figures.enlarged, evaluation)},
         dataset=loaded.info,
+        series={name: partial(evaluation.by_picture, name) for name in _BY_PICTURE},
     )
 
 
@@ -124,13 +133,11 @@ def _rules(recipe):
     return make_rules(recipe.train.optimizers, recipe.train.total_steps)
 
 
-def _phase(recipe, learner, loaded, made) -> Phase:
-    """Args: made: what TensorBoard shows of the first test picture."""
-    first: np.ndarray = next(iter(loaded.test.values()))
+def _phase(recipe, learner, loaded, progress) -> Phase:
     return Phase(
         learner,
         loaded.batches,
         recipe.train.total_steps,
         recipe.data.batch_size,
-        progress={"made": lambda: made(first)},
+        progress=progress,
     )

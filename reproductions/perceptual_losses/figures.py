@@ -1,14 +1,15 @@
-"""Figures over runs: objectives, speed, and what sharper pictures cost."""
-
-from collections import defaultdict
+"""Figures over runs: objectives, and what sharper pictures cost."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from cai_keras.reporting.paper_figures import NothingToDraw
-from cai_keras.reporting.run_groups import data_title, values_of
+from cai_keras.reporting.run_groups import by_variant, data_title, values_of
 from cai_keras.reporting.style import COLOURS, MUTED, figure_style
+
+from .crop_figures import LOSSES, draw_crops
+from .speed_figures import draw_speed, draw_speed_table
 
 _CURVE = "log10_objective_of_optimisation"
 # Variants with one objective each, the first of them drawn: its curve and its lines.
@@ -23,11 +24,6 @@ _NAMES = {
     "style_random": "instance norm",
 }
 _FACTORS = {"sr4": "4 times", "sr8": "8 times"}
-_LOSSES = {
-    "pixel": "pixel loss",
-    "feature": "feature loss",
-    "feature_random": "feature loss, random features",
-}
 
 
 def draw_objective(runs) -> Figure:
@@ -36,11 +32,11 @@ def draw_objective(runs) -> Figure:
     Args:
         runs: list of `FinishedRun` of one scale and one data set.
     """
-    by_variant = _by_variant(runs)
+    found = by_variant(runs)
     drawn = {
-        title: [name for name in names if name in by_variant]
+        title: [name for name in names if name in found]
         for title, names in _OBJECTIVES.items()
-        if by_variant.keys() & set(names)
+        if found.keys() & set(names)
     }
     if not drawn:
         raise NothingToDraw("no style network was trained")
@@ -49,12 +45,12 @@ def draw_objective(runs) -> Figure:
             1, len(drawn), figsize=(4.4 * len(drawn), 3.4), squeeze=False
         )
         for axis, (title, names) in zip(axes[0], drawn.items(), strict=True):
-            curves = np.array([r.record.series[_CURVE] for r in by_variant[names[0]]])
+            curves = np.array([r.record.series[_CURVE] for r in found[names[0]]])
             _draw_curves(axis, curves)
             for name, colour in zip(names, COLOURS[1:], strict=False):
-                _draw_level(axis, by_variant[name], _NAMES[name], colour)
+                _draw_level(axis, found[name], _NAMES[name], colour)
             content = values_of(
-                by_variant[names[0]], "test/log10_objective_of_content_picture"
+                found[names[0]], "test/log10_objective_of_content_picture"
             )
             axis.axhline(10 ** np.mean(content), color=MUTED, ls=":", label="content")
             axis.set(xscale="log", yscale="log", title=title)
@@ -82,47 +78,10 @@ def _draw_level(axis, runs, name: str, colour: str) -> None:
     axis.axhline(mean, color=colour, ls="--", label=f"one pass, {name}")
 
 
-def draw_speed(runs) -> Figure:
-    """How many times faster one pass is than iterations of L-BFGS."""
-    by_variant = _by_variant(runs)
-    names = [name for name in _NAMES if name in by_variant]
-    if not names:
-        raise NothingToDraw("no style network was trained")
-    prefix = "test/log10_seconds_"
-    with figure_style():
-        figure, axis = plt.subplots(figsize=(5.2, 3.4))
-        chosen = by_variant[names[0]]
-        metrics = chosen[0].record.metrics
-        sides = [int(n.rpartition("_")[2]) for n in metrics if "forward_" in n]
-        counts = sorted(
-            {int(n.removeprefix(prefix).split("_")[0]) for n in metrics
-             if n.startswith(prefix) and "iterations" in n}
-        )  # fmt: skip
-        for count, colour in zip(counts, COLOURS, strict=False):
-            ratios = [
-                np.array(values_of(chosen, f"{prefix}{count}_iterations_{side}"))
-                - values_of(chosen, f"{prefix}forward_{side}")
-                for side in sides
-            ]
-            means = [10 ** ratio.mean() for ratio in ratios]
-            axis.plot(sides, means, "-", color=colour, label=f"{count} iterations")
-            for side, ratio in zip(sides, ratios, strict=True):
-                axis.plot([side] * len(ratio), 10**ratio, "o", color=colour, ms=4)
-        axis.set(xscale="log", yscale="log")
-        axis.set_xticks(sides, [f"{side} x {side}" for side in sides])
-        axis.minorticks_off()
-        axis.set_xlabel("pixels")
-        axis.set_ylabel("times as fast as L-BFGS")
-        axis.legend(fontsize=8)
-        on = metrics[f"{prefix}forward_{sides[0]}"].passport["timed_on"]
-        axis.set_title(f"{data_title(runs[0].record)}\n{on}", fontsize=8)
-    return figure
-
-
 def draw_sharpness(runs) -> Figure:
     """PSNR against sharpness of enlarged pictures: a point for each seed."""
-    by_variant = _by_variant(runs)
-    factors = [f for f in _FACTORS if any(v.startswith(f) for v in by_variant)]
+    found = by_variant(runs)
+    factors = [f for f in _FACTORS if any(v.startswith(f) for v in found)]
     if not factors:
         raise NothingToDraw("no super-resolution network was trained")
     with figure_style():
@@ -130,10 +89,10 @@ def draw_sharpness(runs) -> Figure:
             1, len(factors), figsize=(4.2 * len(factors), 3.4), squeeze=False
         )
         for axis, factor in zip(axes[0], factors, strict=True):
-            anyone = next(v for v in by_variant if v.startswith(factor))
-            _draw_points(axis, by_variant[anyone], "_bicubic", "bicubic", MUTED)
-            for (loss, name), colour in zip(_LOSSES.items(), COLOURS, strict=False):
-                members = by_variant.get(f"{factor}_{loss}", [])
+            anyone = next(v for v in found if v.startswith(factor))
+            _draw_points(axis, found[anyone], "_bicubic", "bicubic", MUTED)
+            for (loss, name), colour in zip(LOSSES.items(), COLOURS, strict=False):
+                members = found.get(f"{factor}_{loss}", [])
                 _draw_points(axis, members, "", name, colour)
             axis.axvline(1.0, color=MUTED, ls=":", lw=0.8)
             axis.set_xlabel("sharpness, of the original's")
@@ -155,16 +114,11 @@ def _draw_points(axis, runs, suffix: str, name: str, colour: str) -> None:
         )  # fmt: skip
 
 
-def _by_variant(runs) -> dict[str, list]:
-    found = defaultdict(list)
-    for run in runs:
-        found[run.record.variant].append(run)
-    return found
-
-
 # Figures over all runs of one scale and data set, for `cai figure`.
 FIGURES = {
     "objective": draw_objective,
     "speed": draw_speed,
+    "speed_table": draw_speed_table,
     "sharpness": draw_sharpness,
+    "crops": draw_crops,
 }

@@ -18,6 +18,7 @@ from .data import shrink
 
 # ITU-R BT.601 for red, green and blue in [0, 1]: Y from 16 to 235.
 _LUMA, _BLACK = (65.481, 128.553, 24.966), 16.0
+_PART = 0.4  # of the shorter side
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,33 @@ class ResolutionEvaluation:
 
     def enlarged(self) -> dict[str, Enlarged]:
         """All test pictures, made small and large again."""
-        found = {}
-        for name, original in self.pictures.items():
-            small = shrink(original, self.factor, self.settings.blur).numpy()
-            bicubic = resize_picture(small, *original.shape[:2])
-            ours = apply_network(self.network, small)
-            found[name] = Enlarged(original, np.clip(bicubic, 0, 1), ours)
-        return found
+        return {name: self._enlarge(picture) for name, picture in self.pictures.items()}
+
+    def strip(self, number: int) -> np.ndarray:
+        """The middle of a test picture: original, bicubic and ours, left to right.
+
+        Args:
+            number: of the picture, from 0.
+        Returns:
+            float32 (side, 3 side, 3) in [0, 1].
+        """
+        one = self._enlarge(list(self.pictures.values())[number])
+        sides = (one.original, one.bicubic, one.ours)
+        return np.concatenate([middle_part(picture) for picture in sides], axis=1)
+
+    def by_picture(self, metric: str) -> list[float]:
+        """A metric of `compare`, or with `_bicubic` behind it, of each test picture."""
+        found, name = self.enlarged().values(), metric.removesuffix("_bicubic")
+        pairs = [
+            (one.ours if name == metric else one.bicubic, one.original) for one in found
+        ]
+        return [float(compare(*pair, self.factor)[name]) for pair in pairs]
+
+    def _enlarge(self, original: np.ndarray) -> Enlarged:
+        small = shrink(original, self.factor, self.settings.blur).numpy()
+        bicubic = resize_picture(small, *original.shape[:2])
+        ours = apply_network(self.network, small)
+        return Enlarged(original, np.clip(bicubic, 0, 1), ours)
 
     def measure(self) -> dict[str, Metric]:
         """Means over the test pictures.
@@ -101,6 +122,13 @@ class ResolutionEvaluation:
         distance = content_loss(found, wanted, "johnson")
         value = float(ops.convert_to_numpy(distance)[0])
         return {f"log10_feature_distance_{self.judge.name}": np.log10(value)}
+
+
+def middle_part(picture: np.ndarray) -> np.ndarray:
+    """The square in the middle that figures show larger."""
+    side = round(_PART * min(picture.shape[:2]))
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
 
 
 def luma(picture: np.ndarray) -> np.ndarray:

@@ -7,10 +7,9 @@ from matplotlib.figure import Figure
 from cai_keras.reporting.style import figure_style
 
 from .evaluate import StyleEvaluation, terms_of
-from .resolution import ResolutionEvaluation, compare
+from .resolution import ResolutionEvaluation, compare, middle_part
 
 _ROWS = 4
-_CROP = 0.4  # of the shorter side, shown larger
 
 
 def stylised(evaluation: StyleEvaluation) -> Figure:
@@ -52,7 +51,7 @@ def enlarged(evaluation: ResolutionEvaluation) -> Figure:
         for line, (name, one) in zip(axes, found.items(), strict=True):
             _show(line[0], one.original)
             line[0].set_ylabel(name)
-            parts = [_part(x) for x in (one.original, one.bicubic, one.ours)]
+            parts = [middle_part(x) for x in (one.original, one.bicubic, one.ours)]
             for axis, part in zip(line[1:], parts, strict=True):
                 _show(axis, part)
             for axis, picture in zip(line[2:], (one.bicubic, one.ours), strict=True):
@@ -67,13 +66,6 @@ def enlarged(evaluation: ResolutionEvaluation) -> Figure:
             axis.set_title(title)
         figure.suptitle(f"enlarged {evaluation.factor} times", fontsize=9)
     return figure
-
-
-def _part(picture: np.ndarray) -> np.ndarray:
-    """A square in the middle."""
-    side = round(_CROP * min(picture.shape[:2]))
-    top, left = ((length - side) // 2 for length in picture.shape[:2])
-    return picture[top : top + side, left : left + side]
 
 
 def _show(axis, picture: np.ndarray) -> None:

@@ -1,8 +1,8 @@
 """Seconds of a forward pass, and of iterations of the optimisation that it replaces."""
 
-import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -10,7 +10,11 @@ import numpy as np
 from cai_keras.data.picture_files import middle_square
 from cai_keras.reporting.record import Metric
 from cai_keras.stylization.evaluation import WholePicture
-from cai_keras.stylization.minimisation import minimise_picture, start_picture
+from cai_keras.stylization.minimisation import (
+    Minimiser,
+    minimise_picture,
+    start_picture,
+)
 from cai_keras.training.machine import describe_machine
 from cai_keras.training.updates import backend_step
 
@@ -20,15 +24,36 @@ from .optimisation import Optimisation
 WARM_UP = 2
 
 
+@dataclass(frozen=True)
+class Seconds:
+    """What both methods took, by turns.
+
+    Attributes:
+        forwards: of a picture through the network, (evaluations,).
+        evaluations: of L-BFGS, its own vectors included, (evaluations,).
+    """
+
+    forwards: np.ndarray
+    evaluations: np.ndarray
+
+    def of_pass(self) -> float:
+        """The mean: what slows the machine counts as it does for iterations."""
+        return float(self.forwards.mean())
+
+    def of_iterations(self, count: int) -> float:
+        """The first so many evaluations; beyond, multiples of their mean."""
+        if count <= len(self.evaluations):
+            return float(self.evaluations[:count].sum())
+        return float(count * self.evaluations.mean())
+
+
 def measure_speed(
     network: keras.Model, optimisation: Optimisation, settings
 ) -> dict[str, Metric]:
     """log10 of seconds, at sides of squares in pixels.
 
     seconds_forward_SIDE: one picture through the network.
-    seconds_N_iterations_SIDE: N times one evaluation of L-BFGS, its own vectors
-    included. Evaluations of one search are timed, with a forward pass between two of
-    them, so that whatever slows the machine slows both; each is the median.
+    seconds_N_iterations_SIDE: N evaluations of L-BFGS, see `Seconds`.
 
     Args:
         settings: `sides`, `iterations`, the numbers N, and `evaluations` to time.
@@ -38,14 +63,15 @@ def measure_speed(
         "timed_on": machine.gpus[0] if machine.gpus else machine.cpu,
         "threads": machine.intra_op_threads,
         "features": optimisation.objective.network.name,
-        "seconds_of_iterations": "N times the median evaluation",
+        "timed_evaluations": settings.evaluations,
     }
     count = settings.evaluations
     metrics = {}
     for side in settings.sides:
-        forward, evaluation = time_both(network, optimisation, side, count)
-        seconds = {f"forward_{side}": forward} | {
-            f"{n}_iterations_{side}": n * evaluation for n in settings.iterations
+        found = time_both(network, optimisation, side, count)
+        seconds = {f"forward_{side}": found.of_pass()} | {
+            f"{n}_iterations_{side}": found.of_iterations(n)
+            for n in settings.iterations
         }
         for name, value in seconds.items():
             metric = Metric.of(np.log10(value), count, passport)
@@ -59,8 +85,12 @@ def time_both(
     side: int,
     count: int,
     clock: Callable[[], float] = time.perf_counter,
-) -> tuple[float, float]:
-    """Median seconds of a forward pass and of an evaluation of L-BFGS."""
+) -> Seconds:
+    """Evaluations of L-BFGS from noise, and a forward pass after each of them.
+
+    By turns, so that whatever slows the machine slows both. A search that finds no
+    better picture ends early; another one then begins at other noise.
+    """
     content = middle_square(next(iter(optimisation.contents.values())), side)
     evaluate = WholePicture(optimisation.objective, content, optimisation.style)
     call = backend_step().compiled(lambda picture: network(picture, training=False), [])
@@ -81,11 +111,11 @@ def time_both(
         forwards.append(forward())
         resumed = clock()
 
-    minimiser = optimisation.minimiser
-    minimiser = type(minimiser)("lbfgs", WARM_UP + count, minimiser.memory)
-    start = start_picture("noise", content, optimisation.style, optimisation.seed)
-    weights = optimisation.objective.weights
-    minimise_picture(evaluate, weights, start, minimiser, watch)
-    return statistics.median(forwards[WARM_UP:]), statistics.median(
-        evaluations[WARM_UP:]
-    )
+    weights, seed = optimisation.objective.weights, optimisation.seed
+    memory = optimisation.minimiser.memory
+    while (missing := WARM_UP + count - len(evaluations)) > 0:
+        start = start_picture("noise", content, optimisation.style, seed)
+        minimiser = Minimiser("lbfgs", missing, memory)
+        minimise_picture(evaluate, weights, start, minimiser, watch)
+        seed += 1
+    return Seconds(np.array(forwards[WARM_UP:]), np.array(evaluations[WARM_UP:]))

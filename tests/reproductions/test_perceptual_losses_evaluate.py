@@ -196,7 +196,7 @@ def test_a_network_is_measured_beside_the_search_and_the_content(
 # Seconds.
 
 
-def test_both_methods_take_turns_and_give_their_medians(optimisation):
+def test_both_methods_take_turns(optimisation):
     ticks = []
 
     def clock():
@@ -207,7 +207,7 @@ def test_both_methods_take_turns_and_give_their_medians(optimisation):
     pictures = keras.Input((None, None, 3))
     network = keras.Model(pictures, keras.layers.Activation("linear")(pictures))
 
-    forward, evaluation = speed.time_both(network, optimisation, 16, 3, clock)
+    found = speed.time_both(network, optimisation, 16, 3, clock)
 
     # Readings at 1, 4, 9, 16, ...: the nth pause takes 2 n + 1. Two warm-up calls of
     # the network use readings 1 to 4, reading 5 resumes. Each of five evaluations then
@@ -215,13 +215,42 @@ def test_both_methods_take_turns_and_give_their_medians(optimisation):
     begins = [5 + 4 * n for n in range(5)]
     evaluations = [2 * begin + 1 for begin in begins]
     forwards = [2 * (begin + 2) + 1 for begin in begins]
-    assert evaluation == np.median(evaluations[2:])
-    assert forward == np.median(forwards[2:])
+    np.testing.assert_array_equal(found.evaluations, evaluations[2:])
+    np.testing.assert_array_equal(found.forwards, forwards[2:])
 
 
-def test_iterations_are_multiples_of_one_evaluation(optimisation, monkeypatch):
-    monkeypatch.setattr(speed, "time_both", lambda *arguments: (0.01, 0.1))
-    settings = SimpleNamespace(sides=[128, 256], iterations=[50, 300], evaluations=7)
+def test_a_search_that_ends_early_is_followed_by_another(optimisation, monkeypatch):
+    starts = []
+
+    def ends_after_three(evaluate, weights, start, minimiser, watch):
+        starts.append((float(start.mean()), minimiser.iterations))
+        for number in range(min(3, minimiser.iterations)):
+            watch(number + 1, {}, start)
+
+    monkeypatch.setattr(speed, "minimise_picture", ends_after_three)
+    pictures = keras.Input((None, None, 3))
+    network = keras.Model(pictures, keras.layers.Activation("linear")(pictures))
+
+    found = speed.time_both(network, optimisation, 16, 5)
+
+    assert len(found.evaluations) == len(found.forwards) == 5
+    assert [iterations for _, iterations in starts] == [7, 4, 1]
+    assert len({mean for mean, _ in starts}) == 3  # other noise each time
+
+
+def test_iterations_are_timed_and_only_those_beyond_are_multiples():
+    found = speed.Seconds(np.array([0.1, 0.3]), np.array([1.0, 2.0, 6.0]))
+
+    assert found.of_pass() == pytest.approx(0.2)
+    assert found.of_iterations(2) == 3.0
+    assert found.of_iterations(3) == 9.0
+    assert found.of_iterations(5) == 15.0  # their mean is 3
+
+
+def test_seconds_are_of_every_side_and_number_of_iterations(optimisation, monkeypatch):
+    seconds = speed.Seconds(np.full(7, 0.01), np.full(7, 0.1))
+    monkeypatch.setattr(speed, "time_both", lambda *arguments: seconds)
+    settings = SimpleNamespace(sides=[128, 256], iterations=[5, 300], evaluations=7)
 
     found = speed.measure_speed(None, optimisation, settings)
     values = {name: metric.value for name, metric in found.items()}
@@ -232,7 +261,7 @@ def test_iterations_are_multiples_of_one_evaluation(optimisation, monkeypatch):
             for side in (128, 256)
             for name, value in {
                 "forward": -2.0,
-                "50_iterations": np.log10(5.0),
+                "5_iterations": np.log10(0.5),
                 "300_iterations": np.log10(30.0),
             }.items()
         }
