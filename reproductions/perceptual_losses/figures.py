@@ -15,12 +15,14 @@ _CURVE = "log10_objective_of_optimisation"
 # Variants with one objective each, the first of them drawn: its curve and its lines.
 _OBJECTIVES = {
     "trained features": ("style_instance", "style_batch", "style_instance_half"),
+    "trained longer": ("style_instance_longer",),
     "random features": ("style_random",),
 }
 _NAMES = {
     "style_instance": "instance norm",
     "style_batch": "batch norm",
     "style_instance_half": "instance norm, half the filters",
+    "style_instance_longer": "instance norm",
     "style_random": "instance norm",
 }
 _FACTORS = {"sr4": "4 times", "sr8": "8 times"}
