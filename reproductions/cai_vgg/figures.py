@@ -1,12 +1,10 @@
 """Figures over runs: error against parameters, by depth and kernel."""
 
-from collections import defaultdict
-
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from cai_keras.reporting.paper_figures import NothingToDraw
-from cai_keras.reporting.run_groups import data_title, values_of
+from cai_keras.reporting.run_groups import by_variant, data_title, values_of
 from cai_keras.reporting.style import COLOURS, figure_style
 
 _ERROR = "test/top1_error_percent"
@@ -25,15 +23,13 @@ def draw_depth(runs) -> Figure:
     Args:
         runs: list of `FinishedRun` of one scale and one data set.
     """
-    by_variant = defaultdict(list)
-    for run in runs:
-        by_variant[run.record.variant].append(run)
-    if not by_variant.keys() & NAMES.keys():
+    found = by_variant(runs)
+    if not found.keys() & NAMES.keys():
         raise NothingToDraw(f"none of {', '.join(NAMES)} was trained")
     with figure_style():
         figure, axis = plt.subplots(figsize=(5.2, 3.4))
         for (variant, name), colour in zip(NAMES.items(), COLOURS, strict=False):
-            members = by_variant.get(variant)
+            members = found.get(variant)
             if not members:
                 continue
             millions = members[0].record.parameters["classifier"].trainable / 1e6

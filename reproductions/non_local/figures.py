@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cai_keras.reporting.paper_figures import NothingToDraw
-from cai_keras.reporting.run_groups import curves_of, data_title
+from cai_keras.reporting.run_groups import by_variant, curves_of, data_title
 from cai_keras.reporting.style import COLOURS, figure_style
 
 _TESTED = "test/top1_accuracy_percent"
@@ -22,7 +22,7 @@ def draw_curves(runs) -> Figure:
     """
     tables = {
         variant: curves_of(members, _VALIDATED)
-        for variant, members in _by_variant(runs).items()
+        for variant, members in by_variant(runs).items()
     }
     tables = {variant: table for variant, table in tables.items() if len(table)}
     if not tables:
@@ -60,7 +60,7 @@ def draw_accuracies(runs) -> Figure:
             if _TESTED in run.record.metrics
             and run.record.metrics[_TESTED].value is not None
         ]
-        for variant, members in _by_variant(runs).items()
+        for variant, members in by_variant(runs).items()
     }
     values = {variant: found for variant, found in values.items() if found}
     if not values:
@@ -77,13 +77,6 @@ def draw_accuracies(runs) -> Figure:
         axis.set_xlabel("test top-1 accuracy, percent (points: seeds; lines: means)")
         axis.set_title(_title(runs[0].record))
     return figure
-
-
-def _by_variant(runs) -> dict[str, list]:
-    found: dict[str, list] = {}
-    for run in sorted(runs, key=lambda run: (run.record.variant, run.record.seed)):
-        found.setdefault(run.record.variant, []).append(run)
-    return found
 
 
 def _draw_chance(draw_line, run) -> None:
