@@ -11,6 +11,7 @@ from cai_keras.cli.papers import builder_of, find_paper
 from cai_keras.data.loaded import LoadedData
 from cai_keras.data.style_pictures import StylePictures
 from cai_keras.errors import UsageError
+from cai_keras.reporting.paper_figures import NothingToDraw
 from cai_keras.training.preparation import set_up_process
 from reproductions.neural_style import evaluate, figures, run_figures
 from reproductions.neural_style.jobs import jobs_of
@@ -152,7 +153,7 @@ def test_stages_that_cannot_be_are_refused():
 
 def test_a_finer_stage_begins_where_the_coarser_one_ended():
     coarse, fine, *others = built("styles").phases
-    assert len(others) == 8  # four more styles, of two stages each
+    assert len(others) == 2  # the other style's
     assert (pixels(coarse).shape, pixels(fine).shape) == ((32, 32, 3), (64, 64, 3))
     assert [phase.steps for phase in (coarse, fine)] == [4, 2]
     coarse.learner.pixels.assign(np.full((1, 32, 32, 3), 0.25, np.float32))
@@ -161,7 +162,7 @@ def test_a_finer_stage_begins_where_the_coarser_one_ended():
 
 
 def test_styles_are_one_job_for_each_and_differ_in_nothing_else():
-    jobs = jobs_of(recipe("styles").model)
+    jobs = jobs_of(recipe("styles", "model.styles=5").model)
     assert [job.style_number for job in jobs] == [0, 1, 2, 3, 4]
     assert len({(job.settings, job.start) for job in jobs}) == 1
     assert jobs[0].start == "content"
@@ -289,3 +290,10 @@ def test_pictures_stand_in_rows_with_their_titles():
     )
     titles = [axis.get_title() for axis in figure.axes]
     assert titles == ["content", "a", "style", ""]
+
+
+def test_runs_of_other_variants_have_no_minimisers_to_draw(make_record):
+    run = SimpleNamespace(record=make_record(variant="styles"))
+    for draw in (figures.draw_minimisers, figures.draw_trade_off):
+        with pytest.raises(NothingToDraw):
+            draw([run])
