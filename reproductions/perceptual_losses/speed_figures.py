@@ -24,6 +24,7 @@ _PUBLISHED = {
     (512, 100): 205, (512, 300): 615, (512, 500): 1026,
     (1024, 100): 208, (1024, 300): 625, (1024, 500): 1042,
 }  # fmt: skip
+_HEADS = ("pixels", "iterations", "L-BFGS", "one pass", "times as fast", "Table 1")
 
 
 @dataclass(frozen=True)
@@ -117,38 +118,37 @@ def draw_speed_table(runs) -> Figure:
         runs: list of `FinishedRun` of one scale and one data set.
     """
     timed = _timed(runs)
-    heads = ["pixels", "one pass"]
-    for count in timed.counts:
-        heads += [f"{count} iterations", "times as fast", "Table 1"]
-    rows = [_row(timed, side) for side in timed.sides]
+    rows = [_row(timed, side, n) for side in timed.sides for n in timed.counts]
     with figure_style():
-        width = 0.95 * len(heads)
-        figure, axis = plt.subplots(figsize=(width, 0.75 + 0.3 * len(rows)))
+        figure, axis = plt.subplots(figsize=(5.6, 0.7 + 0.22 * len(rows)))
         axis.axis("off")
-        table = axis.table(rows, colLabels=heads, loc="center", cellLoc="right")
+        # The table fills the axes: its size follows the figure's.
+        table = axis.table(
+            rows, colLabels=_HEADS, bbox=(0, 0, 1, 1), cellLoc="right",
+            colWidths=[1.1, 0.9, 1, 1, 1.2, 0.8],
+        )  # fmt: skip
         table.auto_set_font_size(False)
         table.set_fontsize(8)
-        table.auto_set_column_width(range(len(heads)))
-        table.scale(1, 1.3)
         for (row, _), cell in table.get_celld().items():
-            cell.visible_edges = "B" if row == 0 else "open"
+            cell.visible_edges = "B" if row % len(timed.counts) == 0 else "open"
+            cell.set_linewidth(0.8 if row == 0 else 0.3)
         seeds = len(timed.runs)
         note = f"means over {seeds} seeds" if seeds > 1 else "one seed"
         axis.set_title(f"{timed.title()}, {note}", fontsize=8)
     return figure
 
 
-def _row(timed: _Timed, side: int) -> list[str]:
-    cells = [f"{side} x {side}", _seconds(timed.seconds(f"forward_{side}"))]
-    for count in timed.counts:
-        mean, deviation = mean_and_deviation(10 ** timed.ratios(side, count))
-        published = _PUBLISHED.get((side, count))
-        cells += [
-            _seconds(timed.seconds(f"{count}_iterations_{side}")),
-            f"{mean:,.0f} ± {deviation:,.0f}" if deviation else f"{mean:,.0f}",
-            "" if published is None else f"{published:,}",
-        ]
-    return cells
+def _row(timed: _Timed, side: int, count: int) -> list[str]:
+    mean, deviation = mean_and_deviation(10 ** timed.ratios(side, count))
+    published = _PUBLISHED.get((side, count))
+    return [
+        f"{side} x {side}",
+        f"{count}",
+        _seconds(timed.seconds(f"{count}_iterations_{side}")),
+        _seconds(timed.seconds(f"forward_{side}")),
+        f"{mean:,.0f} ± {deviation:,.0f}" if deviation else f"{mean:,.0f}",
+        "" if published is None else f"{published:,}",
+    ]
 
 
 def _seconds(logarithms: np.ndarray) -> str:
