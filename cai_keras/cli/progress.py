@@ -99,13 +99,16 @@ class LineReporter:
         if done < self._total and now - self._printed < _SECONDS_BETWEEN_LINES:
             return
         self._printed = now
-        speed = ""
+        parts = [f"{self._title}: step {done} of {self._total}"]
         if rate:
             left = (self._total - done) / rate
-            speed = f", {rate * self._batch_size:,.0f} examples/s, {left:.0f} s left"
-        self.message(
-            f"{self._title}: step {done} of {self._total}{speed}, {losses_text(losses)}"
-        )
+            parts += [
+                f"{rate * self._batch_size:,.0f} examples/s",
+                f"{left:.0f} s left",
+            ]
+        if losses:
+            parts.append(losses_text(losses))
+        self.message(", ".join(parts))
 
     def message(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

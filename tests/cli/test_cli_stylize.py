@@ -213,6 +213,7 @@ def test_a_folder_goes_through_a_network_and_bad_pictures_are_named(
     assert "broken.jpg" in result.errors
     assert "1 of 3 pictures left out; the others are written" in result.errors
     assert "2 of 3 pictures in" in result.output
+    assert all(line.rstrip(", ") == line for line in result.output.splitlines())
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png"]
     assert read_picture(out / "a.png").shape == (45, 62, 3)
     assert read_picture(out / "b.png").shape == (41, 53, 3)
