@@ -97,9 +97,10 @@ def _by_network(model: Path, sources, out: Path, size: int | None) -> None:
 
     jobs = plan_files(sources, out)
     load_tensorflow()
+    from cai_keras.stylization.apply import NetworkProgram
     from cai_keras.stylization.trained import load_trained
 
-    apply_to_files(load_trained(model), jobs, size)
+    apply_to_files(NetworkProgram(load_trained(model)), jobs, size)
 
 
 def _by_optimisation(sources, out: Path, size, given: Mapping[str, Any]) -> None:

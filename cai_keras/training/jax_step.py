@@ -92,8 +92,15 @@ def gradients(
     return {name: other[name] for name in names}, found
 
 
-def compiled(function: Callable, variables: Sequence[keras.Variable]) -> Callable:
-    """`function`, which may call `gradients`, as one program; it reads `variables`."""
+def compiled(
+    function: Callable, variables: Sequence[keras.Variable], any_size: bool = False
+) -> Callable:
+    """`function`, which may call `gradients`, as one program; it reads `variables`.
+
+    Args:
+        any_size: of no use: JAX makes a program for each size.
+    """
+    del any_size
 
     def traced(values, *arguments):
         with Trace(variables, values):

@@ -47,9 +47,15 @@ def gradients(
     return other, found
 
 
-def compiled(function: Callable, variables: Sequence[keras.Variable]) -> Callable:
-    """`function`, which may call `gradients`, as one graph; it reads `variables`."""
-    return tf.function(function, autograph=False)
+def compiled(
+    function: Callable, variables: Sequence[keras.Variable], any_size: bool = False
+) -> Callable:
+    """`function`, which may call `gradients`, as one graph; it reads `variables`.
+
+    Args:
+        any_size: arguments of new sizes soon share a graph, which is made for none.
+    """
+    return tf.function(function, autograph=False, reduce_retracing=any_size)
 
 
 def sum_over_replicas(gradients: Sequence[Any]) -> list:

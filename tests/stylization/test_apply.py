@@ -11,7 +11,12 @@ from cai_keras.networks.transform_net import (
     build_style_transform,
     build_super_resolution,
 )
-from cai_keras.stylization.apply import apply_network, matched, smallest_side
+from cai_keras.stylization.apply import (
+    NetworkProgram,
+    apply_network,
+    matched,
+    smallest_side,
+)
 from cai_keras.stylization.trained import load_trained
 
 
@@ -35,6 +40,16 @@ def test_a_style_network_keeps_every_size(height, width):
     assert made.shape == (height, width, 3)
     assert made.dtype == np.float32
     assert 0 <= made.min() <= made.max() <= 1
+
+
+def test_a_program_gives_the_networks_pictures_at_every_size():
+    program = NetworkProgram(STYLE)
+
+    assert smallest_side(program) == smallest_side(STYLE)
+    for height, width in ((12, 16), (20, 12), (33, 17)):
+        picture = noise(height, width, 3, seed=height)
+        expected = apply_network(STYLE, picture)
+        np.testing.assert_allclose(apply_network(program, picture), expected, atol=1e-5)
 
 
 def test_sides_are_filled_up_by_mirroring_and_cut_again():
