@@ -18,7 +18,7 @@ from cai_keras.reporting.plain_text import one_line
 from cai_keras.reporting.rounding import given
 from cai_keras.reporting.table import Row
 
-_PAGE_BYTES, _PAPER_BYTES = 6_000_000, 1_500_000  # of pictures
+_PAGE_BYTES, _PAPER_BYTES = 12_000_000, 1_500_000  # of pictures
 
 
 @dataclass(frozen=True)
@@ -201,10 +201,14 @@ def _run_groups(
         for number, label in enumerate(known_first(drawn, variants), start=1)
     }
     views, folders = [], set()
-    for (key, by_label), (found, notes) in zip(groups, curves, strict=True):
+    for number, ((key, by_label), (found, notes)) in enumerate(
+        zip(groups, curves, strict=True)
+    ):
         folder = output / paper.slug / key.scale / "figures" / key.data
+        # What one group leaves is for those after it.
+        share = budget // (len(groups) - number)
         # Two copies of a data set share the figures of its name: shown once.
-        album = _album(None if folder in folders else folder, by_label, budget)
+        album = _album(None if folder in folders else folder, by_label, share)
         folders.add(folder)
         budget -= sum(len(picture.uri) for picture in (*album.shared, *album.single))
         here = {label for curves in found.values() for label in curves}
@@ -253,11 +257,19 @@ def _by_setting(runs: Sequence[FinishedRun]) -> dict[_Setting, list[FinishedRun]
 def _by_label(
     runs: Sequence[FinishedRun], variants: Sequence[str]
 ) -> dict[str, list[FinishedRun]]:
-    """Runs that differ in nothing but the seed, the paper's variants first."""
+    """Runs that differ in nothing but the seed, in the order of the paper's variants.
+
+    Of one variant, runs without changes come first.
+    """
     found: dict[str, list[FinishedRun]] = {}
     for run in sorted(runs, key=lambda run: (run.record.seed, str(run.folder.path))):
         found.setdefault(label_of(run.record), []).append(run)
-    return {label: found[label] for label in known_first(found, variants)}
+    place = {variant: number for number, variant in enumerate(variants)}
+
+    def order(label: str) -> tuple[int, str]:
+        return place.get(found[label][0].record.variant, len(place)), label
+
+    return {label: found[label] for label in sorted(found, key=order)}
 
 
 @dataclass

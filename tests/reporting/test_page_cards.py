@@ -171,3 +171,39 @@ def test_a_data_set_whose_name_is_no_folder_has_no_shared_figures(example, run, 
     (group,) = card().groups
 
     assert group.shared == []
+
+
+def test_groups_share_the_budget_and_what_one_leaves_is_for_the_next(
+    example, run, card, monkeypatch
+):
+    few = example.add(run())
+    many = example.add(run(run_name="method@letters", data="letters"))
+    write_png(few.figures / "a.png")
+    for name in "abcd":
+        write_png(many.figures / f"{name}.png")
+    size = len(card().groups[0].single[0].uri)
+    monkeypatch.setattr(page_cards, "_PAPER_BYTES", 4 * size)
+
+    first, second = card().groups
+
+    # Two for each group; the first needs one, so that the second has three.
+    assert (len(first.single), first.unshown) == (1, 0)
+    assert (len(second.single), second.unshown) == (3, 1)
+
+
+def test_pictures_stand_in_the_order_of_variants_whatever_was_changed(
+    example, run, card
+):
+    runs = [
+        run("plain"),
+        run(run_name="method@changed", overrides=["data.side=3"]),
+    ]
+    for record in runs:
+        write_png(example.add(record).figures / "a.png")
+
+    (group,) = card().groups
+
+    # The paper names `method` before `plain`.
+    assert [picture.caption for picture in group.single] == [
+        "method [data.side=3], seed 0", "plain, seed 0",
+    ]  # fmt: skip

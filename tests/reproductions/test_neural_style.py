@@ -122,7 +122,7 @@ def test_more_styles_than_there_are_are_refused():
     with pytest.raises(UsageError, match=r"expected at least 4 styles .* found 3"):
         scene.style(3)
     with pytest.raises(UsageError, match="expected at least 6 styles"):
-        built("styles", "model.styles=6")
+        built("styles", "model.styles=6", "train.steps=40")
 
 
 @pytest.mark.parametrize(
