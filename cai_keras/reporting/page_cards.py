@@ -18,7 +18,7 @@ from cai_keras.reporting.plain_text import one_line
 from cai_keras.reporting.rounding import given
 from cai_keras.reporting.table import Row
 
-_PAGE_BYTES, _PAPER_BYTES = 12_000_000, 1_500_000  # of pictures
+_PAGE_BYTES, _GROUP_BYTES = 14_000_000, 1_500_000  # of pictures
 
 
 @dataclass(frozen=True)
@@ -103,19 +103,26 @@ def paper_cards(
 ) -> list[PaperCard]:
     """One card for each paper, also for those without a run."""
     shown = [run for run in runs if run.record.scale != "smoke"]
-    busy = {run.record.paper for run in shown}
-    budget = min(_PAPER_BYTES, _PAGE_BYTES // max(1, len(busy)))
+    by_paper = {
+        paper.slug: [run for run in shown if run.record.paper == paper.slug]
+        for paper in papers
+    }
+    # The same room for every group on the page, whichever paper it is of.
+    counts = {slug: len(_by_setting(own)) for slug, own in by_paper.items()}
+    share = min(_GROUP_BYTES, _PAGE_BYTES // max(1, sum(counts.values())))
     cards = []
     for paper in papers:
-        own = [run for run in shown if run.record.paper == paper.slug]
+        own = by_paper[paper.slug]
         own_rows = [row for row in rows if row.paper == paper.slug]
-        counts = Counter(row.verdict for row in own_rows)
-        groups = _run_groups(paper, own, output, budget)
+        verdicts = Counter(row.verdict for row in own_rows)
+        groups = _run_groups(paper, own, output, share * counts[paper.slug])
         cards.append(
             PaperCard(
                 slug=paper.slug,
                 info=paper.file.paper,
-                verdicts=[(w, counts[w]) for w in known_first(counts, list(VERDICTS))],
+                verdicts=[
+                    (w, verdicts[w]) for w in known_first(verdicts, list(VERDICTS))
+                ],
                 on_stand_in=sum(row.data.endswith(STAND_IN) for row in own_rows),
                 claims=_claim_cards(paper.file.claims, own_rows),
                 networks=paper.file.networks,
@@ -193,6 +200,7 @@ def _run_groups(
     paper: Any, runs: Sequence[FinishedRun], output: Path, budget: int
 ) -> list[RunGroup]:
     variants = list(paper.file.variants)
+    declared = [figure.id for figure in paper.file.figures]
     groups = [(key, _by_label(m, variants)) for key, m in _by_setting(runs).items()]
     curves = [read_curves(by_label) for _, by_label in groups]
     drawn = {label for found, _ in curves for c in found.values() for label in c}
@@ -208,7 +216,10 @@ def _run_groups(
         # What one group leaves is for those after it.
         share = budget // (len(groups) - number)
         # Two copies of a data set share the figures of its name: shown once.
-        album = _album(None if folder in folders else folder, by_label, share)
+        paths = [] if folder in folders else _png_files(folder)
+        ids = known_first({path.stem for path in paths}, declared)
+        shared = [folder / f"{name}.png" for name in ids]
+        album = _album(shared, by_label, share)
         folders.add(folder)
         budget -= sum(len(picture.uri) for picture in (*album.shared, *album.single))
         here = {label for curves in found.values() for label in curves}
@@ -300,11 +311,13 @@ class _Album:
 
 
 def _album(
-    folder: Path | None, by_label: Mapping[str, Sequence[FinishedRun]], budget: int
+    shared: Sequence[Path],
+    by_label: Mapping[str, Sequence[FinishedRun]],
+    budget: int,
 ) -> _Album:
     """The figures over all runs, then those of each variant's first run."""
     album = _Album(budget)
-    for path in _png_files(folder) if folder else []:
+    for path in shared:
         album.add(album.shared, path, "all variants")
     for label, members in by_label.items():
         drawn = [(run, _png_files(run.folder.figures)) for run in members]

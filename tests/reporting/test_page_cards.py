@@ -130,7 +130,7 @@ def test_figures_beyond_the_budget_are_counted(example, run, card, monkeypatch):
     paths = [write_png(folder.figures / f"{name}.png") for name in "abcd"]
     size = len(card().groups[0].single[0].uri)
     assert all(path.stat().st_size == paths[0].stat().st_size for path in paths)
-    monkeypatch.setattr(page_cards, "_PAPER_BYTES", 2 * size)
+    monkeypatch.setattr(page_cards, "_GROUP_BYTES", 2 * size)
 
     (group,) = card().groups
 
@@ -182,7 +182,7 @@ def test_groups_share_the_budget_and_what_one_leaves_is_for_the_next(
     for name in "abcd":
         write_png(many.figures / f"{name}.png")
     size = len(card().groups[0].single[0].uri)
-    monkeypatch.setattr(page_cards, "_PAPER_BYTES", 4 * size)
+    monkeypatch.setattr(page_cards, "_GROUP_BYTES", 2 * size)
 
     first, second = card().groups
 
@@ -207,3 +207,16 @@ def test_pictures_stand_in_the_order_of_variants_whatever_was_changed(
     assert [picture.caption for picture in group.single] == [
         "method [data.side=3], seed 0", "plain, seed 0",
     ]  # fmt: skip
+
+
+def test_shared_figures_are_kept_in_the_papers_order(example, run, card, monkeypatch):
+    example.add(run())
+    folder = example.output / "some_paper/small/figures/glyphs"
+    for name in ("aardvark", "accuracies"):  # the paper's file names the second
+        write_png(folder / f"{name}.png")
+    monkeypatch.setattr(page_cards, "_GROUP_BYTES", len(card().groups[0].shared[0].uri))
+
+    (group,) = card().groups
+
+    assert [picture.title for picture in group.shared] == ["accuracies"]
+    assert group.unshown == 1
