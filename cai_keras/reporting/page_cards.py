@@ -18,7 +18,7 @@ from cai_keras.reporting.plain_text import one_line
 from cai_keras.reporting.rounding import given
 from cai_keras.reporting.table import Row
 
-_PAGE_BYTES, _GROUP_BYTES = 14_000_000, 1_500_000  # of pictures
+_PAGE_BYTES, _GROUP_BYTES = 15_000_000, 1_500_000  # of pictures
 
 
 @dataclass(frozen=True)
