@@ -18,6 +18,8 @@ _PACKAGES = (
     "cai-keras", "tensorflow", "keras", "tensorflow-datasets", "numpy", "scipy"
 )  # fmt: skip
 
+_CODE = ("cai_keras", "reproductions", "benchmarks")  # folders of the project
+
 
 def describe_machine() -> Machine:
     """Devices, processor, memory, threads, versions and commit, as they are now."""
@@ -100,6 +102,12 @@ def _commit(folder: Path) -> tuple[str | None, bool | None]:
 
     if git("rev-parse", "--show-toplevel") != str(folder):
         return None, None  # installed, or inside somebody else's repository
-    # Results are written while the runs go on; they are not code.
-    status = git("status", "--porcelain", "--", ".", ":!results")
-    return git("rev-parse", "HEAD"), None if status is None else bool(status)
+    # Results are written while the runs go on; they are not code. Nor are new files
+    # outside of the packages: other runs, or pictures to learn from.
+    changed = git(
+        "status", "--porcelain", "--untracked-files=no", "--", ".", ":!results"
+    )
+    added = git("status", "--porcelain", "--", *_CODE)
+    if changed is None or added is None:
+        return git("rev-parse", "HEAD"), None
+    return git("rev-parse", "HEAD"), bool(changed or added)

@@ -4,8 +4,10 @@ import importlib.metadata
 import os
 import platform
 import re
+import subprocess
 
 import numpy as np
+import pytest
 
 from cai_keras.training import machine
 
@@ -55,3 +57,40 @@ def test_peak_memory_is_in_bytes_and_never_falls():
     assert 50e6 < before < 1e12
     np.ones(10**6).sum()
     assert machine.peak_memory_bytes() >= before
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A repository with one commit: code, a text and a result."""
+    for name in ("cai_keras/code.py", "README.md", "results/record.json"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("as committed")
+    for arguments in (
+        ("init",), ("add", "."),
+        ("-c", "user.name=A", "-c", "user.email=a@b", "commit", "-m", "first"),
+    ):  # fmt: skip
+        subprocess.run(["git", "-C", tmp_path, *arguments], check=True, stdout=-1)
+    return tmp_path.resolve()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_dirty"),
+    [
+        ("README.md", True),
+        ("cai_keras/code.py", True),
+        ("cai_keras/new.py", True),
+        ("results/record.json", False),
+        ("other_runs/record.json", False),
+        ("pictures/photo.py", False),
+    ],
+)
+def test_changed_files_and_new_code_are_changes_other_new_files_are_not(
+    checkout, name, is_dirty
+):
+    assert machine._commit(checkout)[1] is False
+    path = checkout / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("changed")
+
+    assert machine._commit(checkout)[1] is is_dirty
