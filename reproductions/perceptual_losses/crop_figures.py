@@ -16,8 +16,8 @@ LOSSES = {
     "feature_random": "feature loss, random features",
 }
 _FACTORS = (4, 8)
-_PICTURES = 3  # of each factor
-_KEPT = "enlarged_{}"  # what a run shows of a test picture while it trains
+PICTURES = 3  # of each factor
+STRIP = "enlarged_{}"  # the name of what a run shows of a test picture
 _SIDES = 3  # of a strip: original, bicubic, ours
 
 
@@ -35,7 +35,7 @@ def draw_crops(runs) -> Figure:
     rows = [
         (factor, number)
         for factor in _FACTORS
-        for number in range(_PICTURES)
+        for number in range(PICTURES)
         if any(
             variant.startswith(f"sr{factor}_") and number in kept
             for variant, kept in strips.items()
@@ -89,8 +89,8 @@ def _strips(run) -> dict[int, np.ndarray]:
     if "psnr_y" not in run.record.series:
         return {}
     found = {}
-    for number in range(_PICTURES):
-        files = progress_of(run.folder, _KEPT.format(number))
+    for number in range(PICTURES):
+        files = progress_of(run.folder, STRIP.format(number))
         if files:
             found[number] = np.asarray(Image.open(files[max(files)]))
     return found

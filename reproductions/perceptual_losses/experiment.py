@@ -15,6 +15,7 @@ from cai_keras.training.experiment import Experiment, Phase
 from cai_keras.training.optimizers import make_rules
 
 from . import run_figures
+from .crop_figures import PICTURES, STRIP
 from .data import load_resolution_data, load_style_data
 from .evaluate import StyleEvaluation
 from .learner import StyleTransfer, SuperResolution, feature_losses, pixel_losses
@@ -22,7 +23,6 @@ from .objective import make_objective
 from .optimisation import Optimisation
 from .resolution import ResolutionEvaluation
 
-_SHOWN = 3  # enlarged test pictures in TensorBoard
 _BY_PICTURE = ("psnr_y", "psnr_y_bicubic", "ssim_y", "ssim_y_bicubic")
 
 
@@ -78,8 +78,8 @@ def _super_resolution(recipe, built, seed: int) -> Experiment:
         asked,
     )
     strips = {
-        f"enlarged_{number}": partial(evaluation.strip, number)
-        for number in range(min(_SHOWN, len(loaded.test)))
+        STRIP.format(number): partial(evaluation.strip, number)
+        for number in range(min(PICTURES, len(loaded.test)))
     }
     return Experiment(
         phases=(_phase(recipe, learner, loaded, strips),),
